@@ -1,0 +1,258 @@
+"""The kernels, written to be read: NumPy, float64, one idea a line.
+
+These are the source of truth. Every faster kernel has the same signatures and is tested against this file.
+All of them see a matrix ``logits`` of shape (n, K): n rows, K classes. They compute in float64 whatever the
+storage type, and they are exact where it matters: a row's statistics are taken *relative to its largest logit*, so
+that no loss is ever the small difference of two large numbers.
+
+Edge rules shared by all kernels (``z = scale * logits``):
+
+===================  =========================================================================
+row of ``z``         result
+===================  =========================================================================
+any NaN              every statistic of the row is NaN
+a +inf               ``max`` is +inf, every other statistic is NaN (no limit is guessed)
+all -inf             ``max`` is -inf, every other statistic is NaN (there is no distribution)
+some -inf            those classes have probability exactly 0 and contribute nothing
+===================  =========================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+Array = NDArray[Any]
+
+name = "numpy"
+
+
+class RowStats(NamedTuple):
+    """What a loss of the softmax family needs to know of a row; each field has shape (n,), float64.
+
+    ``log_sum`` is log Σ exp(z_k - max) = lse - max, so it lies in [0, log K]. ``target_logit`` is Σ t_k (z_k - max) for
+    the target t (one-hot for a class index) and ``mean_logit`` is Σ c_k (z_k - max): both are ≤ 0 for t, c ≥ 0.
+    """
+
+    max: Float64
+    log_sum: Float64
+    target_logit: Float64
+    mean_logit: Float64
+
+
+class RowScores(NamedTuple):
+    """What an evaluation needs to know of a row; each field has shape (n,).
+
+    ``nll`` is -log p_target in nats, ``confidence`` the largest probability, ``predicted`` its class (the first of
+    equals), ``rank`` the number of classes placed before the target (0: the prediction is right; equals are ordered by
+    index), ``sum_squares`` is Σ p_k².
+    """
+
+    nll: Float64
+    confidence: Float64
+    predicted: NDArray[np.int64]
+    rank: NDArray[np.int64]
+    sum_squares: Float64
+
+
+def _relative(logits: Array, scale: float) -> tuple[Float64, Float64, Float64]:
+    """Return (z - max, max, exp(z - max)), the last with zeros where z is -inf."""
+    with np.errstate(invalid="ignore"):
+        z = np.multiply(logits, scale, dtype=np.float64)
+        top = z.max(axis=1, initial=-np.inf)  # NaN wins over every number
+        relative = z - top[:, None]
+        return relative, top, np.exp(relative)
+
+
+def _log_sum(exps: Float64) -> Float64:
+    """Return log Σ exp(z - max) as log1p of the sum without its largest term, which is exactly 1."""
+    rest = exps.copy()
+    rest[np.arange(len(exps)), exps.argmax(axis=1)] -= 1.0
+    return np.log1p(rest.sum(axis=1))
+
+
+def _dot(coef: Array, relative: Float64) -> Float64:
+    """Return Σ coef_k · relative_k over each row with 0 · (-inf) = 0, keeping NaN rows NaN."""
+    with np.errstate(invalid="ignore"):
+        product = coef * relative
+    product[(coef == 0.0) & (relative == -np.inf)] = 0.0
+    return product.sum(axis=1, dtype=np.float64)
+
+
+def row_stats(
+    logits: Array, target: Array | None = None, class_coef: Float64 | None = None, *, scale: float = 1.0
+) -> RowStats:
+    """Return the statistics of each row of ``scale * logits``.
+
+    ``target`` is None, class indices of shape (n,) (a negative index: no target, ``target_logit`` is 0), or a float
+    matrix (n, K). ``class_coef`` is c, of shape (K,). Without them the field is 0.
+    """
+    n, n_classes = logits.shape
+    if n == 0 or n_classes == 0:
+        return RowStats(np.full(n, -np.inf), np.full(n, np.nan), np.zeros(n), np.zeros(n))
+    relative, top, exps = _relative(logits, scale)
+    target_logit = np.zeros(n)
+    if target is not None and target.ndim == 2:
+        target_logit = _dot(target, relative)
+    elif target is not None:
+        rows = np.flatnonzero(target >= 0)
+        target_logit[rows] = relative[rows, target[rows]]
+    mean_logit = np.zeros(n) if class_coef is None else _dot(class_coef, relative)
+    return RowStats(top, _log_sum(exps), target_logit, mean_logit)
+
+
+def row_softmax(logits: Array, *, scale: float = 1.0, log: bool = False) -> Array:
+    """Return softmax (or its logarithm) of each row of ``scale * logits``, rounded once to the dtype of ``logits``."""
+    if logits.size == 0:
+        return np.zeros_like(logits)
+    relative, _, exps = _relative(logits, scale)
+    if log:
+        result = relative - _log_sum(exps)[:, None]
+    else:
+        result = exps / exps.sum(axis=1, keepdims=True)
+    return result.astype(logits.dtype, copy=False)
+
+
+def row_grad(
+    logits: Array,
+    coef_softmax: Float64,
+    coef_target: Float64,
+    target: Array | None = None,
+    coef_class: Float64 | None = None,
+    class_coef: Float64 | None = None,
+    *,
+    scale: float = 1.0,
+) -> Array:
+    """Return ``scale * (coef_softmax · softmax(z) + coef_target · t + coef_class · c)``, in the dtype of ``logits``.
+
+    The three coefficients have shape (n,). A row whose coefficients are all 0 gets exact zeros whatever its logits
+    hold, NaN included: this is how an ignored row is ignored.
+    """
+    n, n_classes = logits.shape
+    coef_class = np.zeros(n) if coef_class is None else coef_class
+    live = np.flatnonzero((coef_softmax != 0.0) | (coef_target != 0.0) | (coef_class != 0.0))
+    result = np.zeros((n, n_classes), dtype=logits.dtype)
+    if len(live) == 0 or n_classes == 0:
+        return result
+    _, _, exps = _relative(logits[live], scale)
+    grad = coef_softmax[live, None] * (exps / exps.sum(axis=1, keepdims=True))
+    if target is not None and target.ndim == 2:
+        grad += coef_target[live, None] * target[live]
+    elif target is not None:
+        with_target = np.flatnonzero(target[live] >= 0)
+        grad[with_target, target[live][with_target]] += coef_target[live][with_target]
+    if class_coef is not None:
+        grad += coef_class[live, None] * class_coef
+    result[live] = grad * scale
+    return result
+
+
+def row_moments(logits: Array, *, scale: float = 1.0) -> tuple[Float64, Float64]:
+    """Return mean and variance of ``logits - max(logits)`` under softmax(scale · logits), ``scale`` ≥ 0; each (n,).
+
+    They are the first two derivatives of log Σ exp(scale · (logits - max)) with respect to ``scale``: what Newton's method
+    needs to fit a temperature. Classes at -inf have probability 0 and contribute nothing, at ``scale`` 0 too.
+    """
+    if logits.size == 0:
+        return np.zeros(len(logits)), np.zeros(len(logits))
+    relative, _, _ = _relative(logits, 1.0)
+    with np.errstate(invalid="ignore"):
+        exps = np.where(relative == -np.inf, 0.0, np.exp(scale * relative))
+    probs = exps / exps.sum(axis=1, keepdims=True)
+    values = np.where(relative == -np.inf, 0.0, relative)
+    mean = (probs * values).sum(axis=1)
+    return mean, (probs * (values - mean[:, None]) ** 2).sum(axis=1)
+
+
+def row_scores(logits: Array, target: Array, *, scale: float = 1.0) -> RowScores:
+    """Return what each row's prediction is worth against its class index ``target`` (all in 0 … K-1)."""
+    n = len(logits)
+    relative, _, exps = _relative(logits, scale)
+    log_sum = _log_sum(exps)
+    at_target = relative[np.arange(n), target][:, None]
+    before = np.arange(logits.shape[1]) < target[:, None]
+    rank = ((relative > at_target) | ((relative == at_target) & before)).sum(axis=1)
+    total = exps.sum(axis=1)
+    return RowScores(
+        nll=log_sum - at_target[:, 0],
+        confidence=np.exp(-log_sum),
+        predicted=relative.argmax(axis=1).astype(np.int64),
+        rank=rank.astype(np.int64),
+        sum_squares=(exps * exps).sum(axis=1) / (total * total),
+    )
+
+
+def odds_edges(bits: int) -> Float64:
+    """Return the lower edges of the bins of :func:`class_histogram`, as odds.
+
+    They are 0, then 2^e (1 + j/2^bits) for -30 ≤ e < 30 and 0 ≤ j < 2^bits, then 2^30.
+
+    Such an edge is a float64 whose trailing bits are zero, so the bin of a number is its leading bits: no logarithm is ever taken.
+    """
+    steps = 1 << bits
+    exponents = np.repeat(np.arange(-30, 30), steps)
+    fractions = 1.0 + np.tile(np.arange(steps), 60) / steps
+    return np.concatenate([[0.0], np.ldexp(fractions, exponents), [2.0**30]])
+
+
+def class_histogram(
+    logits: Array,
+    target: Array,
+    weight: Float64 | None,
+    counts: Float64,
+    hits: Float64,
+    prob_sums: Float64,
+    *,
+    bits: int,
+    scale: float = 1.0,
+) -> None:
+    """Add every probability of every row to the histogram of its class, in place.
+
+    ``counts``, ``hits`` and ``prob_sums`` have shape (K, len(odds_edges(bits))), float64: the weight of the rows whose
+    probability of class k falls into the bin, of those among them whose target is k, and the weighted sum of the
+    probabilities. The bin is that of the odds p/(1-p) = e_k / Σ_{j≠k} e_j.
+    """
+    n, n_classes = logits.shape
+    _, _, exps = _relative(logits, scale)
+    top = exps.argmax(axis=1)
+    rest = exps.copy()
+    rest[np.arange(n), top] -= 1.0
+    rest_sum = rest.sum(axis=1)  # Σ without the largest term, 1: both differences below are of like size
+    others = 1.0 + (rest_sum[:, None] - exps)
+    others[np.arange(n), top] = rest_sum
+    with np.errstate(divide="ignore"):
+        odds = exps / others
+    first = (1023 - 30) << bits  # the leading bits of 2^-30
+    bins = np.clip((odds.view(np.int64) >> (52 - bits)) - first + 1, 0, counts.shape[1] - 1)
+    flat = bins + np.arange(n_classes) * counts.shape[1]
+    each = np.ones(n) if weight is None else weight
+    every = np.broadcast_to(each[:, None], flat.shape).ravel()
+    probs = exps / (1.0 + rest_sum)[:, None]
+    counts += np.bincount(flat.ravel(), every, counts.size).reshape(counts.shape)
+    prob_sums += np.bincount(flat.ravel(), (probs * each[:, None]).ravel(), counts.size).reshape(counts.shape)
+    hits += np.bincount(flat[np.arange(n), target], each, counts.size).reshape(counts.shape)
+
+
+def row_hash(logits: Array) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of each row's bits (float32 or float64): Σ (2k+1)-th odd multiplier × 32-bit word k, mixed.
+
+    Rows that are the same bit for bit have the same hash; -0.0 and 0.0 differ.
+    """
+    words = np.ascontiguousarray(logits).view(np.uint32)
+    multipliers = _mix(np.arange(1, words.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
+    sums = np.zeros(len(words), dtype=np.uint64)
+    for start in range(0, words.shape[1], 64):  # a few columns at a time: the product is twice as wide as the words
+        part = slice(start, start + 64)
+        sums += (words[:, part] * multipliers[part]).sum(axis=1, dtype=np.uint64)
+    return _mix(sums)
+
+
+def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the finaliser of SplitMix64 (Steele, Lea & Flood 2014): a bijection of 64-bit words that spreads every bit."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
