@@ -1,0 +1,197 @@
+"""Every check of an argument, and every message text, of the numerical functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xent.errors import DtypeError, OptionError, ShapeError, TargetError
+
+Array = NDArray[Any]
+Float64 = NDArray[np.float64]
+Reduction = Literal["none", "mean", "sum"]
+
+
+def as_array(function: str, argument: str, values: ArrayLike) -> Array:
+    """Return ``values`` as an array, having checked that it is no ragged list."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ShapeError(
+            function,
+            f"{argument} must be an array or a list of rows of one length; got rows of several",
+            "pad the rows, and let sample_weight or ignore_index leave the padding out",
+        ) from None
+
+
+def floating(function: str, argument: str, values: ArrayLike) -> Array:
+    """Return ``values`` as a float array: float16, float32 and float64 as they are, integers and lists as float64."""
+    array = as_array(function, argument, values)
+    if array.dtype.kind in "iub":
+        return array.astype(np.float64)
+    if array.dtype.kind != "f":
+        raise DtypeError(
+            function,
+            f"{argument} must be real numbers; got dtype {array.dtype}",
+            "pass a float32 or float64 array",
+        )
+    return array.astype(np.float64) if array.dtype.itemsize > 8 else array
+
+
+def class_axis(function: str, logits: Array, axis: int) -> int:
+    """Return ``axis`` as a non-negative number, having checked that the logits have it and that it is not empty."""
+    if logits.ndim == 0:
+        raise ShapeError(
+            function,
+            "logits must have a class axis; got a single number",
+            "for one logit a decision use binary_cross_entropy or sigmoid",
+        )
+    if not (isinstance(axis, (int, np.integer)) and -logits.ndim <= axis < logits.ndim):
+        raise ShapeError(
+            function,
+            f"axis must be an axis of the logits; got axis={axis!r} for shape {logits.shape}",
+            "axis=-1 is the last one",
+        )
+    if logits.shape[axis] == 0:
+        raise ShapeError(
+            function,
+            f"logits must have at least one class; got shape {logits.shape}, empty along axis {axis}",
+            "pass axis= if the classes lie along another axis",
+        )
+    return axis % logits.ndim
+
+
+def is_class_index(function: str, target: ArrayLike, logits_shape: tuple[int, ...], axis: int) -> bool:
+    """Say by its shape whether ``target`` holds class indices (no class axis) or probabilities (the logits' shape)."""
+    array = as_array(function, "target", target)
+    leading = logits_shape[:axis] + logits_shape[axis + 1 :]
+    if array.shape == logits_shape and array.dtype.kind in "fiub":
+        return False
+    if array.shape != leading:
+        raise ShapeError(
+            function,
+            f"target must have shape {leading} (class indices) or {logits_shape} (probabilities); "
+            f"got shape {array.shape} for logits of shape {logits_shape} with classes along axis {axis}",
+            "check axis=, and that target and logits have the same rows",
+        )
+    if array.dtype.kind not in "iu" and array.size > 0:  # an empty list has no integers to be told by
+        raise DtypeError(
+            function,
+            f"target must be integers where it holds class indices; got dtype {array.dtype}",
+            "cast it with .astype('int64'), or pass one probability per class",
+        )
+    return True
+
+
+def class_indices(
+    function: str, target: ArrayLike, n_classes: int, ignore_index: int | None = None
+) -> NDArray[np.int64]:
+    """Return ``target`` flat as int64 with -1 at ignored rows, having checked that all others are classes."""
+    flat = np.asarray(target).reshape(-1)
+    ignored = np.zeros(len(flat), dtype=bool) if ignore_index is None else flat == ignore_index
+    outside = ((flat < 0) | (flat >= n_classes)) & ~ignored
+    if outside.any():
+        row = int(outside.argmax())
+        exception = "" if ignore_index is None else f" or be ignore_index={ignore_index}"
+        raise TargetError(
+            function,
+            f"target must lie in [0, {n_classes - 1}]{exception}; "
+            f"got {int(flat[row])} at row {row} ({int(outside.sum())} such rows)",
+            f"there are {n_classes} classes, numbered from 0",
+        )
+    return np.where(ignored, -1, flat.astype(np.int64))
+
+
+def distributions(function: str, argument: str, values: Array) -> Float64:
+    """Return the rows of a float matrix (n, K) as float64, having checked that each is a distribution.
+
+    The sum of a row may differ from 1 by 1e-5, in float16 by 8e-3: what rounding its entries explains.
+    """
+    tolerance = 8e-3 if values.dtype == np.float16 else 1e-5
+    probs = values.astype(np.float64, copy=False)
+    negative: NDArray[np.bool_] = np.logical_not((probs >= 0).all(axis=1))  # NaN counts as negative
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = probs.sum(axis=1)
+    wrong = negative | ~(np.abs(sums - 1.0) <= tolerance)
+    if wrong.any():
+        row = int(wrong.argmax())
+        got = f"{probs[row].min():g}" if negative[row] else f"a sum of {sums[row]:g}"
+        raise TargetError(
+            function,
+            f"{argument} must be non-negative and sum to 1 over the classes; got {got} at row {row} "
+            f"({int(wrong.sum())} such rows)",
+            "several independent labels a row are for binary_cross_entropy; logits are for softmax first",
+        )
+    return probs
+
+
+def weights(function: str, argument: str, values: ArrayLike, shape: tuple[int, ...]) -> Float64:
+    """Return ``values`` as float64 broadcast to ``shape``, having checked that all are finite and not negative."""
+    array = floating(function, argument, values).astype(np.float64, copy=False)
+    try:
+        result = np.broadcast_to(array, shape)
+    except ValueError:
+        raise ShapeError(
+            function,
+            f"{argument} must have shape {shape} or broadcast to it; got shape {array.shape}",
+            "weight is one number a class, sample_weight one a row",
+        ) from None
+    if not (np.isfinite(array) & (array >= 0)).all():
+        raise OptionError(
+            function,
+            f"{argument} must be finite and not negative; got {array[~(np.isfinite(array) & (array >= 0))].flat[0]:g}",
+            "use 0 to leave something out",
+        )
+    return result
+
+
+def positive(function: str, argument: str, value: float) -> float:
+    """Return ``value`` as a float, having checked that it is a finite number above 0."""
+    if not (isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value) and value > 0):
+        raise OptionError(
+            function,
+            f"{argument} must be a finite number above 0; got {value!r}",
+            "1.0 changes nothing",
+        )
+    return float(value)
+
+
+def share(function: str, argument: str, value: float) -> float:
+    """Return ``value`` as a float, having checked that it lies in [0, 1]."""
+    if not (isinstance(value, (int, float, np.integer, np.floating)) and 0.0 <= value <= 1.0):
+        raise OptionError(function, f"{argument} must lie in [0, 1]; got {value!r}", "0.0 turns it off")
+    return float(value)
+
+
+def reduction(function: str, value: str) -> None:
+    """Check that ``value`` names a reduction."""
+    if value not in get_args(Reduction):
+        raise OptionError(
+            function, f"reduction must be 'none', 'mean' or 'sum'; got {value!r}", "'mean' is the weighted mean"
+        )
+
+
+def probabilities(function: str, argument: str, values: ArrayLike) -> Array:
+    """Return ``values`` as a float array of any shape, having checked that every entry is in [0, 1] or NaN."""
+    array = floating(function, argument, values)
+    outside = (array < 0) | (array > 1)
+    if outside.any():
+        raise OptionError(
+            function,
+            f"{argument} must lie in [0, 1]; got {array[outside].flat[0]:g}",
+            "logits become probabilities by sigmoid or softmax",
+        )
+    return array
+
+
+def rows(function: str, argument: str, values: Array) -> None:
+    """Check that ``values`` is a matrix (rows, classes)."""
+    if values.ndim != 2 or values.shape[1] == 0:
+        raise ShapeError(
+            function,
+            f"{argument} must have shape (rows, classes); got {values.shape}",
+            "reshape to two axes with the classes last",
+        )
