@@ -1,0 +1,127 @@
+"""The audit: from a table of a classifier's outputs to scores, calibration, thresholds, findings, a report and a policy.
+
+>>> from xent.audit import audit, Options
+>>> from xent.audit.embedded import digits
+>>> outcome = audit(digits(), Options())
+>>> outcome.result["design"]["score_rows"]
+540
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from xent._files import write_text
+from xent.audit import checks, engine, findings, gate, review
+from xent.audit import result as results
+from xent.audit.engine import Progress, no_progress
+from xent.audit.gate import Condition
+from xent.audit.options import Options, SliceSpec
+from xent.audit.source import Source
+from xent.decisions.policy import Policy
+from xent.errors import DataError
+from xent.kernels import describe
+
+__all__ = ["Condition", "Options", "Outcome", "SliceSpec", "audit"]
+
+REPORT, POLICY = "report.html", "policy.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an audit gives: ``result`` (docs/reference/audit-result.md), and the ``policy`` for deployment."""
+
+    result: dict[str, Any]
+    policy: Policy
+
+    def write(self, out: Path) -> None:
+        """Write ``report.html`` and ``policy.json`` into a folder, each whole or not at all.
+
+        Raises
+        ------
+        DataError
+            The folder cannot be made or written.
+        """
+        from xent.audit.report import render
+
+        page = render(self.result)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_text(out / REPORT, page)
+            write_text(out / POLICY, self.policy.to_json())
+        except OSError as error:
+            raise DataError(
+                "xent audit",
+                f"--out {out} must be a folder that can be written; got {error.strerror or error}",
+                "name another folder with --out, or make room",
+            ) from error
+
+
+def audit(
+    source: Source,
+    options: Options | None = None,
+    *,
+    fail_on: Sequence[Condition] = (),
+    flags: dict[str, Any] | None = None,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """Audit a classifier's outputs.
+
+    Parameters
+    ----------
+    source
+        The table: :func:`xent.audit.readers.open_table` of a file, or :class:`xent.audit.readers.ArraySource` of arrays.
+    options
+        Goal of the thresholds, slices, ignore_index, seed, bins.
+    fail_on
+        Conditions of the gate.
+    flags
+        What the caller was asked to do, for the report's provenance.
+    progress
+        Called after each batch with the step's name, the rows done and the rows in all (None: unknown).
+
+    Returns
+    -------
+    An :class:`Outcome`.
+
+    Raises
+    ------
+    DataError
+        The table cannot be read, or holds nothing that can be audited.
+    """
+    options = options or Options()
+    started = time.perf_counter()
+    measured = engine.run(source, options, progress)
+    names = source.description.class_names or tuple(str(k) for k in range(measured.n_classes))
+    result = results.build(measured, names)
+    result["xent_version"] = version("xent")
+    result["checks"] = checks.checks(measured)
+    result["findings"] = findings.find(measured, result)
+    result["review"] = review.answers(measured, result)
+    result["definitions"] = review.definitions(result)
+    result["gate"] = gate.check(fail_on, result)
+    result["files"] = {"report": REPORT, "policy": POLICY}
+    result["provenance"] = {
+        "versions": _versions(),
+        "kernels": describe(),
+        "flags": flags or {},
+        "seconds": round(time.perf_counter() - started, 2),
+        "platform": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+    }
+    return Outcome(result, results.policy(measured, names))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in ("xent", "numpy", "scipy", "scikit-learn", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,461 @@
+"""Findings: what is wrong, why it matters, and what to do; one small function each.
+
+A finding reads the facts of the first pass or the result, and is silent unless the evidence is complete: a difference must exceed
+its interval, not only exist. Codes are stable for ever: XA1xx input, XA2xx calibration, XA3xx classes, XA4xx thresholds,
+XA5xx slices, XA6xx leakage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from xent.audit.engine import Audit
+from xent.audit.result import REASONS
+from xent.audit.rows import Problem
+
+Json = dict[str, Any]
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong; the fields are those of ``findings[]`` in the result."""
+
+    code: str
+    severity: Severity
+    title: str
+    seen: str
+    why: str
+    do: str
+    rows: tuple[int, ...] = ()
+    classes: tuple[int, ...] = ()
+
+    def json(self) -> Json:
+        return {**asdict(self), "rows": list(self.rows), "classes": list(self.classes)}
+
+
+Rule = Callable[[Audit, Json], Iterator[Finding]]
+_RULES: list[Rule] = []
+
+
+def _rule(function: Rule) -> Rule:
+    _RULES.append(function)
+    return function
+
+
+def find(audit: Audit, result: Json) -> list[Json]:
+    """Return all findings, worst first; among equals in the order of their codes."""
+    found = [finding for rule in _RULES for finding in rule(audit, result)]
+    return [f.json() for f in sorted(found, key=lambda f: (SEVERITIES.index(f.severity), f.code))]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _name_list(result: Json, classes: list[int]) -> str:
+    names = [result["classes"][k]["name"] for k in classes[:8]]
+    return ", ".join(names) + (f" and {len(classes) - 8} more" if len(classes) > 8 else "")
+
+
+def _row_list(problem: Problem) -> str:
+    shown = [f"row {row} ({value})" for row, value in zip(problem.rows[:5], problem.values, strict=False)]
+    return ", ".join(shown) + (" …" if problem.count > 5 else "")
+
+
+# Input ---------------------------------------------------------------------------------------------------------------
+
+
+@_rule
+def probabilities_for_logits(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA101"""
+    facts = audit.facts
+    usable = facts.rows - facts.invalid - facts.ignored - facts.other_split
+    if audit.source.description.kind == "logits" and facts.probability_like == usable > 0:
+        yield Finding(
+            "XA101",
+            "error",
+            "The scores look like probabilities, not logits",
+            f"All {usable:,} rows lie in [0, 1] and sum to 1, but the scores were given as logits.",
+            "A softmax of probabilities is nearly uniform: losses, calibration and thresholds are then those of another model.",
+            "Run it again with --probs instead of --logits if these are probabilities.",
+        )
+
+
+def _left_out(code: str, title: str, problem: Problem, what: str, why: str, do: str) -> Iterator[Finding]:
+    if problem.count:
+        seen = f"{problem.count:,} {what}: {_row_list(problem)}. They are left out of every score."
+        yield Finding(code, "error", title, seen, why, do, rows=tuple(problem.rows))
+
+
+@_rule
+def labels_out_of_range(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA102"""
+    yield from _left_out(
+        "XA102",
+        "Labels outside the classes",
+        audit.facts.label_range,
+        f"rows have a label outside 0 … {audit.n_classes - 1}",
+        "In training such labels crash or, wrapped round, teach a wrong class; here the scores would be of other rows than you think.",
+        "Number the classes from 0 in the order of the scores, or name the value that marks unlabelled rows with --ignore-index.",
+    )
+
+
+@_rule
+def labels_missing(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA103"""
+    yield from _left_out(
+        "XA103",
+        "Rows without a label",
+        audit.facts.label_missing,
+        "rows have no label",
+        "Rows are seldom unlabelled at random: the scores hold for the labelled ones only.",
+        "Label them, or find out why they have none.",
+    )
+
+
+@_rule
+def scores_not_finite(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA104"""
+    yield from _left_out(
+        "XA104",
+        "NaN or infinite logits",
+        audit.facts.not_finite,
+        "rows have a NaN or +inf score, or -inf throughout",
+        "The model failed on these rows. In deployment it will fail again, and a comparison with NaN decides silently.",
+        "Trace one of these rows through the model: overflow in half precision and division by 0 are the usual causes.",
+    )
+
+
+@_rule
+def rows_not_distributions(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA105"""
+    yield from _left_out(
+        "XA105",
+        "Rows that are no probability distribution",
+        audit.facts.not_distribution,
+        "rows of --probs are negative or do not sum to 1 within 0.01 (their sums stand behind)",
+        "They are no softmax output: independent sigmoids, or logits, or a part of the classes.",
+        "Pass logits with --logits if you have them; check that no class column is missing.",
+    )
+
+
+@_rule
+def infinite_loss(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA106"""
+    problem = audit.facts.zero_target
+    if problem.count:
+        yield Finding(
+            "XA106",
+            "warning",
+            "The true class has probability 0",
+            f"{problem.count:,} scored rows give their label a probability of exactly 0: {_row_list(problem)}.",
+            "Their loss is infinite, and so are the mean loss and the perplexity; no temperature can help them. Rounded or masked "
+            "probabilities are the usual cause.",
+            "Keep logits rather than probabilities, or probabilities in float32 or better.",
+            rows=tuple(problem.rows),
+        )
+
+
+# Calibration ---------------------------------------------------------------------------------------------------------
+
+
+@_rule
+def miscalibrated(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA201, XA202"""
+    for code, when, do in (
+        ("XA201", "before", "Divide the logits by the fitted temperature: policy.json does it."),
+        (
+            "XA202",
+            "after",
+            "One number cannot mend this: look at the reliability diagram and the classes, and at a richer calibrator (vector, "
+            "matrix, isotonic).",
+        ),
+    ):
+        part = result["calibration"][when]
+        ece = part["ece"]
+        if not (ece["low"] is not None and ece["low"] > 0 and ece["p_value"] < 0.05):
+            continue
+        gap = part["mean_confidence"] - result["scores"][when]["accuracy"]["value"]
+        direction = "more" if gap > 0 else "less"
+        yield Finding(
+            code,
+            "warning" if ece["value"] >= 0.02 else "info",
+            f"Miscalibrated {'as it stands' if when == 'before' else 'even after temperature scaling'}",
+            f"ECE {ece['value']:.3f} [{ece['low']:.3f}, {ece['high']:.3f}]; a calibrated model of this size shows at most "
+            f"{ece['null_95']:.3f} in 95 % of samples. On average it is {_percent(abs(gap))} {direction} confident than right.",
+            "A probability that does not mean what it says makes every threshold and every expected cost wrong.",
+            do,
+        )
+
+
+@_rule
+def no_temperature(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA203"""
+    reason = audit.policy_fit.reason
+    if reason is not None:
+        yield Finding(
+            "XA203",
+            "warning",
+            "No temperature could be fitted",
+            f"Of {audit.fit_rows:,} rows: {REASONS[reason]}.",
+            "Probabilities are as the model gave them; nothing was calibrated.",
+            "Calibrate on more rows, of data that the model was not trained on."
+            if reason == "separable"
+            else "Check that the labels belong to these rows and that the classes are in the order of the scores.",
+        )
+
+
+@_rule
+def calibration_hurts(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA204"""
+    before, after = (result["scores"][when]["nll"]["value"] for when in ("before", "after"))
+    if before is not None and after is not None and after > before + 1e-3:
+        yield Finding(
+            "XA204",
+            "warning",
+            "Temperature scaling made the loss worse",
+            f"NLL on the scored rows {before:.4f} before, {after:.4f} nats after.",
+            "The rows that the temperature was fitted on and those that are scored do not seem to come from one population.",
+            "Check how the split was made; calibrate on data like that of deployment.",
+        )
+
+
+# Classes -------------------------------------------------------------------------------------------------------------
+
+
+@_rule
+def class_never_seen(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA301"""
+    never = [k for k in range(audit.n_classes) if audit.score_counts[k] + audit.fit_counts[k] == 0]
+    ignored = audit.options.ignore_index
+    never = [k for k in never if k != ignored]
+    if never:
+        yield Finding(
+            "XA301",
+            "warning",
+            "Classes without a single labelled row",
+            f"{len(never)} of {audit.n_classes} classes have no row: {_name_list(result, never)}.",
+            "Nothing can be said of them: no recall, no threshold. Their probability is only ever taken from the other classes.",
+            "Collect rows of these classes, or take them out of the model.",
+            classes=tuple(never),
+        )
+
+
+@_rule
+def class_ignored(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA302"""
+    k = audit.options.ignore_index
+    if 0 <= k < audit.n_classes and audit.facts.ignored:
+        yield Finding(
+            "XA302",
+            "warning",
+            "A real class is ignored wholesale",
+            f"--ignore-index {k} is the class {result['classes'][k]['name']!r}: its {audit.facts.ignored:,} rows are left out.",
+            "The audit says nothing of this class, and mistakes of other classes for it are not seen as mistakes of it.",
+            "Use a value outside the classes, such as -100, for rows without a label.",
+            classes=(k,),
+        )
+
+
+@_rule
+def class_never_predicted(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA303"""
+    never = [k for k in range(audit.n_classes) if audit.score_counts[k] > 0 and audit.by_predicted.weight[k] == 0]
+    if never:
+        yield Finding(
+            "XA303",
+            "warning",
+            "Classes that are never predicted",
+            f"{_name_list(result, never)}: labelled in {sum(int(audit.score_counts[k]) for k in never):,} scored rows, predicted in none.",
+            "The model has given them up, which a mean over rows hides when they are rare.",
+            "Look at the thresholds rather than the largest probability, and at how rare classes were weighted in training.",
+            classes=tuple(never),
+        )
+
+
+@_rule
+def imbalance(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA304"""
+    accuracy = result["scores"]["after"]["accuracy"]
+    rare = [
+        c
+        for c in result["per_class"]
+        if c["n"] >= 5
+        and result["classes"][c["index"]]["share"] < 0.5 / audit.n_classes
+        and c["recall"]["high"] is not None
+        and c["recall"]["high"] < accuracy["low"]
+        and c["recall"]["value"] < accuracy["value"] - 0.1
+    ]
+    if rare:
+        worst = min(rare, key=lambda c: float(c["recall"]["value"]))
+        share = result["classes"][worst["index"]]["share"]
+        macro = result["scores"]["after"]["macro_recall"]["value"]
+        yield Finding(
+            "XA304",
+            "warning",
+            "Rare classes are found much less often than the mean says",
+            f"Accuracy is {_percent(accuracy['value'])}, but {worst['name']!r} ({_percent(share)} of the rows) has a recall of "
+            f"{_percent(worst['recall']['value'])} [{_percent(worst['recall']['low'])}, {_percent(worst['recall']['high'])}], "
+            f"n = {worst['n']}; macro recall is {_percent(macro)}. Classes concerned: "
+            f"{_name_list(result, [c['index'] for c in rare])}.",
+            "The mean over rows is the mean over the common classes: a model can be confident and right by base rate alone.",
+            "Judge by macro recall and per-class thresholds; retrain with class weights or logit adjustment.",
+            classes=tuple(c["index"] for c in rare),
+        )
+
+
+@_rule
+def base_rate(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA305"""
+    off = []
+    for c in result["per_class"]:
+        share, mean, n = result["classes"][c["index"]]["share"], c["mean_probability"], c["recall"]["n"]
+        total = audit.after.total.size()
+        if not share or mean is None or n < 20:
+            continue
+        # The share of a class scatters around its mean probability, if that is honest, by at most this.
+        error = math.sqrt(mean * (1 - mean) / total)
+        if abs(mean - share) > 4 * error and not 0.8 < mean / share < 1.25:
+            off.append((c, share, mean))
+    if off:
+        c, share, mean = max(off, key=lambda item: abs(math.log(item[2] / item[1])))
+        yield Finding(
+            "XA305",
+            "warning",
+            "Mean probability and frequency of a class disagree",
+            f"{c['name']!r} is {_percent(share)} of the rows, but its mean calibrated probability is {_percent(mean)}.",
+            "The model expects another mix of classes than there is: training and this data differ in base rates, or classes were "
+            "reweighted in training.",
+            "If the mix of classes in deployment is known, correct the logits by the logarithm of the ratio of the base rates.",
+            classes=tuple(item[0]["index"] for item in off),
+        )
+
+
+# Thresholds ----------------------------------------------------------------------------------------------------------
+
+
+@_rule
+def too_few_positives(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA401"""
+    few = [
+        t
+        for t in result["thresholds"]["per_class"]
+        if t["needed_positives"] is not None and 0 < t["fit_positives"] < t["needed_positives"]
+    ]
+    if few:
+        goal, needed = result["thresholds"]["goal"], few[0]["needed_positives"]
+        yield Finding(
+            "XA401",
+            "warning",
+            "Too few rows for the recall asked for",
+            f"A recall of {goal:g} can be promised with 95 % confidence from {needed} rows of a class; "
+            f"{len(few)} of {audit.n_classes} classes have fewer ({_name_list(result, [t['index'] for t in few])}; the least has "
+            f"{min(t['fit_positives'] for t in few)}).",
+            "The threshold reaches the recall on the rows that chose it, and misses it on new ones about as often as not.",
+            f"Collect at least {needed} rows of each class to choose thresholds on, or ask for a lower recall.",
+            classes=tuple(t["index"] for t in few),
+        )
+
+
+@_rule
+def no_threshold(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA402"""
+    none = [t for t in result["thresholds"]["per_class"] if t["threshold"] is None]
+    if none:
+        goal = result["thresholds"]
+        yield Finding(
+            "XA402",
+            "warning",
+            f"No threshold reaches the {goal['target']} asked for",
+            f"{_name_list(result, [t['index'] for t in none])}: {none[0]['reason']}.",
+            "The policy never flags these classes.",
+            f"Ask for a {goal['target']} that the model has, or collect rows of these classes.",
+            classes=tuple(t["index"] for t in none),
+        )
+
+
+@_rule
+def goal_missed(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA403"""
+    kind, goal = result["thresholds"]["target"], result["thresholds"]["goal"]
+    missed = [
+        t
+        for t in result["thresholds"]["per_class"]
+        if t["threshold"] is not None and t[kind]["high"] is not None and t[kind]["high"] < goal
+    ]
+    if missed:
+        worst = min(missed, key=lambda t: float(t[kind]["value"]))
+        yield Finding(
+            "XA403",
+            "warning",
+            f"The {kind} asked for is missed on new rows",
+            f"{len(missed)} classes miss {goal:g} beyond their interval on the rows that did not choose the threshold; "
+            f"{worst['name']!r} has {worst[kind]['value']:.3f} [{worst[kind]['low']:.3f}, {worst[kind]['high']:.3f}].",
+            "What was reached where the threshold was chosen is not what deployment will see.",
+            "Choose thresholds on more rows, and on rows like those of deployment.",
+            classes=tuple(t["index"] for t in missed),
+        )
+
+
+# Slices --------------------------------------------------------------------------------------------------------------
+
+
+@_rule
+def slice_far_worse(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA501"""
+    total = result["scores"]["after"]["accuracy"]
+    tested = sum(len(s["values"]) for s in result["slices"])
+    for table in result["slices"]:
+        for value in table["values"]:
+            n, rest_n = value["accuracy"]["n"], total["n"] - value["accuracy"]["n"]
+            if n < 20 or rest_n < 20:
+                continue
+            error, all_errors = 1 - value["accuracy"]["value"], 1 - total["value"]
+            rest = (all_errors * total["n"] - error * n) / rest_n
+            pooled = max(all_errors, 1e-12)
+            z = (error - rest) / math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / rest_n) + 1e-300)
+            p = math.erfc(z / math.sqrt(2)) / 2 * tested  # one-sided, Bonferroni over all slices looked at
+            if p < 0.05 and error > 1.5 * rest and error - rest > 0.02:
+                yield Finding(
+                    "XA501",
+                    "warning",
+                    f"Much worse where {table['column']} is {value['value']}",
+                    f"Error rate {_percent(error)} against {_percent(rest)} on the rest (n = {n:,.0f}; p = {min(p, 1):.2g} after correction "
+                    f"for {tested} slices).",
+                    "The mean hides it: whoever lives in this slice meets another model.",
+                    "Look at rows of this slice, collect more of them for training, or decide there with other thresholds.",
+                )
+
+
+# Leakage -------------------------------------------------------------------------------------------------------------
+
+
+@_rule
+def leakage(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA601"""
+    found = audit.duplicates
+    if not found.across:
+        return
+    where = "calibration and test" if audit.split else "both halves of the cross-fit"
+    share = found.across / found.rows
+    amount = f"{found.across:,}" if found.exact else f"An estimated {_percent(share)} of the"
+    pairs = ", ".join(f"{a} and {b}" for a, b in found.pairs[:3])
+    # Coarse scores (a tree's, rounded ones) repeat everywhere; copies of rows are seldom the most of a table.
+    repeated = (found.across + found.within) / found.rows
+    coarse = repeated > 0.5
+    yield Finding(
+        "XA601",
+        "info" if coarse else "warning",
+        "Scores repeat bit for bit" if coarse else "Identical rows on both sides of the split",
+        f"{amount} rows have the same scores, bit for bit, and the same label as a row on the other side of {where}: "
+        f"say rows {pairs}."
+        + (f" {_percent(repeated)} of all rows repeat, so these scores are probably just coarse." if coarse else ""),
+        "What was fitted on a row is not tested by its copy: calibration and thresholds look better than they are.",
+        "Remove duplicates before splitting, and split by patient, scene or source rather than by row.",
+        rows=tuple(row for pair in found.pairs for row in pair),
+    )

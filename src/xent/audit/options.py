@@ -1,0 +1,52 @@
+"""What a user may ask of an audit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from xent.decisions.thresholds import Goal
+from xent.errors import OptionError
+
+
+@dataclass(frozen=True)
+class SliceSpec:
+    """A column to slice by: its values, or numbers binned at ``edges`` or by ``quantiles``.
+
+    With neither, numbers of more than 12 values are binned by quartiles and everything else is taken by value.
+    """
+
+    column: str
+    quantiles: int | None = None
+    edges: tuple[float, ...] | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> SliceSpec:
+        """Read ``COLUMN``, ``COLUMN:q5`` (five quantile bins) or ``COLUMN:18,65`` (edges)."""
+        column, colon, how = text.rpartition(":")
+        if not colon:
+            return cls(text)
+        if re.fullmatch(r"q[1-9]\d?", how) and int(how[1:]) >= 2:
+            return cls(column, quantiles=int(how[1:]))
+        try:
+            edges = tuple(float(edge) for edge in how.split(","))
+        except ValueError:
+            edges = ()
+        if not edges or list(edges) != sorted(set(edges)):
+            raise OptionError(
+                "xent audit",
+                f"--slice must be COLUMN, COLUMN:q5 (quantile bins) or COLUMN:18,65 (rising edges); got {text!r}",
+                "put the bins after the last colon",
+            )
+        return cls(column, edges=edges)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of an audit that are not about where its columns lie."""
+
+    goal: Goal = Goal("recall", 0.99)
+    slices: tuple[SliceSpec, ...] = ()
+    ignore_index: int = -100
+    seed: int = 0
+    n_bins: int = 15

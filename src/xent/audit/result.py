@@ -1,0 +1,447 @@
+"""From what was measured to the result: the object of docs/reference/audit-result.md."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xent._estimates import Estimate, effective_size, missing, normal, wilson
+from xent.audit.engine import Audit, Measured, choose_thresholds
+from xent.audit.options import Options
+from xent.audit.statistics import ScoreSums
+from xent.calibration.temperature import TemperatureFit
+from xent.decisions.policy import Policy
+from xent.decisions.thresholds import OddsHistogram, needed_positives
+
+Json = dict[str, Any]
+Float64 = NDArray[np.float64]
+
+SCHEMA = "xent.audit/1"
+
+_CONFUSION_SHOWN = 40
+_PAIRS = 20
+_CURVE_POINTS = 60
+
+REASONS = {
+    "separable": "every row that the temperature learns from is classified right: the loss falls for ever as T goes to 0, so T stays 1",
+    "uninformative": "on the rows that the temperature learns from the scores do not help: the best T is infinite, so T stays 1",
+    "no rows": "no row with weight and a finite score for its label, so T stays 1",
+}
+
+
+def number(value: float) -> float | None:
+    """Return a number as JSON knows it: None for NaN and infinities."""
+    value = float(value)
+    return value if math.isfinite(value) else None
+
+
+def _short(value: float) -> float:
+    """Return a point of a curve with the digits that can be seen."""
+    return float(f"{value:.5g}")
+
+
+def estimate(value: Estimate) -> Json:
+    """Return an estimate as JSON, with its reason where it has no value."""
+    result: Json = {
+        "value": number(value.value),
+        "low": number(value.low),
+        "high": number(value.high),
+        "n": number(round(value.n, 3)),
+    }
+    if value.reason is not None:
+        result["reason"] = value.reason
+    return result
+
+
+def build(audit: Audit, names: tuple[str, ...]) -> Json:
+    """Return all of the result that follows from the statistics; findings, review and provenance are added by the caller."""
+    description = audit.source.description
+    return {
+        "schema": SCHEMA,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "source": {
+            "name": description.name,
+            "format": description.format,
+            "bytes": description.bytes,
+            "sha256": audit.sha256,
+            "rows": audit.facts.rows,
+            "kind": description.kind,
+            "dtype": description.dtype,
+            "label_column": description.label_column,
+            "logit_columns": description.logit_columns,
+            "weight_column": description.weight_column,
+            "split_column": description.split_column,
+            "ignore_index": audit.options.ignore_index,
+        },
+        "design": _design(audit),
+        "classes": _classes(audit, names),
+        "scores": _scores(audit),
+        "calibration": _calibration(audit),
+        "per_class": _per_class(audit, names),
+        "confusion": _confusion(audit),
+        "worst_rows": _worst_rows(audit),
+        "thresholds": _thresholds(audit, names),
+        "slices": _slices(audit),
+    }
+
+
+def policy(audit: Audit, names: tuple[str, ...]) -> Policy:
+    """Return the policy of an audit: fitted on every row that may be learnt from."""
+    options, description = audit.options, audit.source.description
+    thresholds = choose_thresholds(audit.policy_histogram, options)
+    return Policy(
+        classes=names,
+        temperature=audit.policy_fit.temperature,
+        thresholds=tuple(None if math.isnan(t) else float(t) for t in thresholds),
+        scores=description.kind,
+        goal={options.goal.kind: options.goal.value},
+        fitted_on={
+            "source": description.name,
+            "sha256": audit.sha256,
+            "rows": audit.fit_rows,
+            "rows_per_class": [int(count) for count in audit.fit_counts],
+            "split": "calibration" if audit.split else "all rows (their scores in the report are cross-fitted)",
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        },
+    )
+
+
+def _design(audit: Audit) -> Json:
+    facts = audit.facts
+    if audit.split:
+        sentence = (
+            f"The temperature and the thresholds were chosen on the {audit.fit_rows:,} calibration rows; every score after "
+            f"calibration is measured on the {audit.score_rows:,} test rows, which chose nothing."
+        )
+    else:
+        sentence = (
+            f"There is no split column, so the {audit.score_rows:,} rows were cut in two at random (seed {audit.options.seed}): each "
+            "half is scored with the temperature and the thresholds that the other half chose. The policy is fitted on all rows."
+        )
+    if facts.other_split:
+        sentence += f" {facts.other_split:,} rows of other splits were left out."
+    return {
+        "mode": "split" if audit.split else "cross-fit",
+        "fit_rows": audit.fit_rows,
+        "score_rows": audit.score_rows,
+        "ignored_rows": facts.ignored,
+        "invalid_rows": facts.invalid,
+        "seed": audit.options.seed,
+        "sentence": sentence,
+    }
+
+
+def _classes(audit: Audit, names: tuple[str, ...]) -> list[Json]:
+    total = audit.score_weight.sum()
+    return [
+        {
+            "index": k,
+            "name": names[k],
+            "fit_rows": int(audit.fit_counts[k]),
+            "score_rows": int(audit.score_counts[k]),
+            "share": number(audit.score_weight[k] / total) if total > 0 else None,
+        }
+        for k in range(audit.n_classes)
+    ]
+
+
+def _merged(histograms: list[OddsHistogram]) -> OddsHistogram:
+    return histograms[0] if len(histograms) == 1 else histograms[0] + histograms[1]
+
+
+def _scores(audit: Audit) -> Json:
+    after = _merged(audit.score_histograms)
+    return {
+        "baseline": _baseline(audit),
+        "before": _proper(audit.before, audit.before_histogram, audit),
+        "after": _proper(audit.after, after, audit),
+    }
+
+
+def _baseline(audit: Audit) -> Json:
+    """Return the scores of the model that knows only the class shares of the rows that fit (Laplace: none is 0)."""
+    fit, score = audit.fit_weight + 1.0, audit.score_weight
+    prior, share = fit / fit.sum(), score / max(score.sum(), 1e-300)
+    return {
+        "nll": number(-(share @ np.log(prior))),
+        "brier": number(float((prior**2).sum() - 2 * share @ prior + 1.0)),
+        "accuracy": number(share[int(prior.argmax())]),
+    }
+
+
+def _proper(measured: Measured, histogram: OddsHistogram, audit: Audit) -> Json:
+    total = measured.total
+    nll = total.mean_nll()
+    brier = total.mean_brier()
+    reliability, resolution, uncertainty = histogram.brier_parts()
+    n = total.size()
+    ks = sorted({k for k in (1, 2, 3, 5, 10) if k < audit.n_classes} | {1})
+    return {
+        "accuracy": estimate(total.accuracy()),
+        "nll": estimate(nll),
+        "nll_bits": number(nll.value / math.log(2.0)),
+        "perplexity": number(math.exp(nll.value)) if nll.value < 700 else None,
+        "brier": {
+            "value": number(brier),
+            "reliability": number(reliability),
+            "resolution": number(resolution),
+            "uncertainty": number(uncertainty),
+            "remainder": number(brier - (reliability - resolution + uncertainty)),
+        },
+        "top_k": [{"k": k, "accuracy": estimate(wilson(measured.ranks.within(k), n))} for k in ks],
+        "macro_recall": estimate(_macro_recall(audit.by_class)),
+    }
+
+
+def _macro_recall(by_class: ScoreSums) -> Estimate:
+    """Return the mean recall of the classes that have rows; its error adds up theirs, each shrunk by one row right and one wrong."""
+    recalls = [by_class.accuracy(k) for k in range(len(by_class.weight)) if by_class.weight[k] > 0]
+    if not recalls:
+        return missing("no rows")
+    shrunk = [(r.value * r.n + 1) / (r.n + 2) for r in recalls]
+    error = math.sqrt(sum(p * (1 - p) / r.n for p, r in zip(shrunk, recalls, strict=True))) / len(recalls)
+    result = normal(sum(r.value for r in recalls) / len(recalls), error, sum(r.n for r in recalls))
+    return Estimate(result.value, max(result.low, 0.0), min(result.high, 1.0), result.n)
+
+
+def _calibration(audit: Audit) -> Json:
+    fit = audit.policy_fit
+    result = {"method": "temperature", **_fit(fit), "passes": fit.passes}
+    result["before"] = _reliability(audit.before.total, audit.options)
+    result["after"] = _reliability(audit.after.total, audit.options)
+    result["fits"] = [_fit(each) for each in audit.fits[:-1]]
+    return result
+
+
+def _fit(fit: TemperatureFit) -> Json:
+    result: Json = {
+        "temperature": None if fit.reason else number(fit.temperature),
+        "standard_error": number(fit.standard_error),
+        "fit_rows": fit.rows,
+        "gradient": number(fit.gradient),
+        "converged": fit.converged,
+    }
+    if fit.reason:
+        result["reason"] = REASONS[fit.reason]
+    return result
+
+
+def _reliability(sums: ScoreSums, options: Options) -> Json:
+    bins = sums.bins()
+    error = bins.error(options.seed)
+    filled = np.flatnonzero(bins.weight > 0)
+    return {
+        "ece": {
+            **estimate(error.ece),
+            "debiased": number(error.debiased),
+            "null_95": number(error.null_95),
+            "p_value": number(error.p_value),
+            "n_bins": bins.n_bins,
+        },
+        "mce": number(error.mce),
+        "mean_confidence": number(sums.mean_confidence()),
+        "bins": [
+            {
+                "low": b / bins.n_bins,
+                "high": (b + 1) / bins.n_bins,
+                "n": number(bins.weight[b]),
+                "confidence": number(bins.confidence[b] / bins.weight[b]),
+                "accuracy": estimate(
+                    wilson(
+                        float(bins.correct[b] / bins.weight[b]),
+                        effective_size(float(bins.weight[b]), float(bins.weight_squares[b])),
+                    )
+                ),
+                "band_low": number(error.band_low[b]),
+                "band_high": number(error.band_high[b]),
+            }
+            for b in filled
+        ],
+    }
+
+
+def _per_class(audit: Audit, names: tuple[str, ...]) -> list[Json]:
+    histogram = _merged(audit.score_histograms)
+    total = audit.score_weight.sum()
+    mean_probability = histogram.prob_sums.sum(axis=1) / total
+    return [
+        {
+            "index": k,
+            "name": names[k],
+            "n": int(audit.score_counts[k]),
+            "predicted": number(audit.by_predicted.weight[k]),
+            "recall": estimate(audit.by_class.accuracy(k, "no scored row is of this class")),
+            "precision": estimate(audit.by_predicted.accuracy(k, "no scored row is predicted as this class")),
+            "mean_probability": number(mean_probability[k]),
+            "nll": number(audit.by_class.mean_nll(k).value),
+        }
+        for k in range(audit.n_classes)
+    ]
+
+
+def _confusion(audit: Audit) -> Json:
+    if audit.confusion is None:
+        return {"classes": [], "complete": False, "matrix": [], "pairs": []}
+    table = audit.confusion.table
+    wrong = table.copy()
+    np.fill_diagonal(wrong, 0.0)
+    complete = audit.n_classes <= _CONFUSION_SHOWN
+    shown = np.arange(audit.n_classes)
+    if not complete:
+        errors = wrong.sum(axis=0) + wrong.sum(axis=1)
+        shown = np.sort(np.argsort(-errors, kind="stable")[:_CONFUSION_SHOWN])
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]
+    of_class = table.sum(axis=1)
+    return {
+        "classes": [int(k) for k in shown],
+        "complete": complete,
+        "matrix": [[number(value) for value in row] for row in table[np.ix_(shown, shown)]],
+        "pairs": [
+            {
+                "true": int(true),
+                "predicted": int(predicted),
+                "count": number(wrong[true, predicted]),
+                "share": number(wrong[true, predicted] / of_class[true]),
+            }
+            for true, predicted in zip(*np.unravel_index(order, wrong.shape), strict=True)
+            if wrong[true, predicted] > 0
+        ],
+    }
+
+
+def _worst_rows(audit: Audit) -> Json:
+    return {
+        "rows": [
+            {
+                "row": row.row,
+                "label": row.label,
+                "predicted": row.predicted,
+                "confidence": number(row.confidence),
+                "nll": number(row.nll),
+                **({} if math.isfinite(row.nll) else {"reason": "the label has probability 0: the loss is infinite"}),
+            }
+            for row in audit.worst.sorted()
+        ],
+        "loss_share": [
+            {"rows_share": _short(rows), "loss_share": _short(loss), "nll_at_least": _short(least)}
+            for rows, loss, least in audit.loss_share.curve()
+        ],
+    }
+
+
+def _thresholds(audit: Audit, names: tuple[str, ...]) -> Json:
+    goal = audit.options.goal
+    total = audit.flag_counts.sum()
+    shares = [number(value / total) if total > 0 else None for value in audit.flag_counts]
+    return {
+        "target": goal.kind,
+        "goal": goal.value,
+        "per_class": [_threshold(audit, k, names[k]) for k in range(audit.n_classes)],
+        "decision": {
+            "none": shares[0],
+            "one": shares[1],
+            "several": shares[2],
+            "accuracy_when_one": estimate(audit.unique.accuracy(0, "no row has exactly one class flagged")),
+            "argmax_accuracy": estimate(audit.after.total.accuracy()),
+        },
+    }
+
+
+def _threshold(audit: Audit, k: int, name: str) -> Json:
+    """Return a class's threshold in the policy, and what thresholds so chosen do on rows that did not choose them."""
+    goal = audit.options.goal
+    chosen = audit.policy_histogram.choose(k, goal)
+    positives = int(audit.fit_counts[k])
+    flagged = found = own = 0.0
+    for fitted, scored in zip(audit.fit_histograms, audit.score_histograms, strict=True):
+        edge = fitted.choose(k, goal)
+        above, above_own = scored.at_or_above(k)
+        own += float(above_own[0])
+        if edge is not None:
+            flagged, found = flagged + float(above[edge]), found + float(above_own[edge])
+    total = float(audit.score_weight.sum())
+    n = audit.by_class.size(k)
+    recall = wilson(found / own, n) if own > 0 else missing("no scored row is of this class")
+    kish = audit.after.total.size() / total if total > 0 else 0.0
+    precision = wilson(found / flagged, flagged * kish) if flagged > 0 else missing("no scored row reaches the threshold")
+    result: Json = {
+        "index": k,
+        "name": name,
+        "threshold": None if chosen is None else number(audit.policy_histogram.edges[chosen]),
+        "fit_positives": positives,
+        "needed_positives": needed_positives(goal.value) if goal.kind == "recall" else None,
+        "recall": estimate(recall),
+        "precision": estimate(precision),
+        "flagged_share": number(flagged / total) if total > 0 else None,
+        "curve": _curve(_merged(audit.score_histograms), k),
+    }
+    if chosen is None:
+        result["reason"] = (
+            "no row that may be learnt from is of this class"
+            if positives == 0
+            else f"no threshold reaches a {goal.kind} of {goal.value:g} on the rows that may be learnt from"
+        )
+    return result
+
+
+def _curve(histogram: OddsHistogram, k: int) -> list[Json]:
+    """Return recall and precision along the thresholds where something changes, at most so many, evenly spread in recall and flags."""
+    flagged, found = histogram.at_or_above(k)
+    if not flagged[0] > 0:
+        return []
+    changes = np.flatnonzero(np.diff(flagged, append=0.0) != 0)
+    if len(changes) > _CURVE_POINTS:
+        # Even steps of recall and of log flagged share, so that both ends of the curve are drawn.
+        path = np.cumsum(
+            np.abs(np.diff(found[changes] / max(found[0], 1e-300), prepend=0.0))
+            + np.abs(np.diff(np.log(flagged[changes]), prepend=0.0)) / math.log(flagged[0] + 1.0)
+        )
+        steps = np.searchsorted(path, np.linspace(path[0], path[-1], _CURVE_POINTS))
+        changes = changes[np.unique(steps.clip(0, len(changes) - 1))]
+    return [
+        {
+            "threshold": _short(histogram.edges[i]),
+            "recall": _short(found[i] / found[0]) if found[0] > 0 else None,
+            "precision": _short(found[i] / flagged[i]),
+            "flagged_share": _short(flagged[i] / flagged[0]),
+        }
+        for i in changes
+    ]
+
+
+def _slices(audit: Audit) -> list[Json]:
+    return [
+        {
+            "column": slicer.spec.column,
+            "kind": slicer.kind,
+            "sampled": slicer.sampled,
+            "values": [
+                {
+                    "value": name,
+                    "n": number(round(table.sums.size(code), 3)),
+                    "accuracy": estimate(table.sums.accuracy(code)),
+                    "nll": estimate(table.sums.mean_nll(code)),
+                    "ece": estimate(table.sums.bins(code).error(audit.options.seed).ece),
+                    "mean_confidence": number(table.sums.mean_confidence(code)),
+                }
+                for name, code in sorted(table.names.items(), key=lambda item: _slice_order(item[0]))
+                if table.sums.weight[code] > 0
+            ],
+        }
+        for slicer, table in zip(audit.slicers, audit.slice_tables, strict=True)
+    ]
+
+
+def _slice_order(name: str) -> tuple[int, float, str]:
+    """Order slices as numbers where they begin with one, after them by name."""
+    text = name.lstrip("[≥ ").split(",")[0]
+    if name.startswith("<"):
+        return 0, -math.inf, name
+    try:
+        return 0, float(text), name
+    except ValueError:
+        return 1, 0.0, name

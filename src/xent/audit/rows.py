@@ -1,0 +1,154 @@
+"""From a table's batches to rows that can be scored, and a record of those that cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xent.audit.sketch import uniform_keys
+from xent.audit.source import CALIBRATION, MISSING, OTHER, TEST, Batch, Source
+
+Array = NDArray[Any]
+
+#: By how much a row of probabilities may miss 1: they are often kept to three digits, or in half precision.
+SUM_TOLERANCE = 1e-2
+
+#: How many row numbers a message names.
+_EXAMPLES = 10
+
+
+class Rows(NamedTuple):
+    """Valid rows: finite logits with a label in range.
+
+    ``fit`` is the number of the fit that a row contributes to, ``score`` the one whose temperature and thresholds score it; -1 is none. With a
+    split column fit 0 learns from the calibration rows and scores the test rows. Without one, fit h learns from half h and scores
+    the other half.
+    """
+
+    index: NDArray[np.int64]
+    logits: Array
+    target: NDArray[np.int64]
+    weight: NDArray[np.float64] | None
+    fit: NDArray[np.int8]
+    score: NDArray[np.int8]
+    slices: tuple[Array, ...]
+
+    def where(self, mask: NDArray[np.bool_]) -> Rows:
+        """Return the rows of a mask."""
+        if mask.all():
+            return self
+        weight = None if self.weight is None else self.weight[mask]
+        return Rows(
+            self.index[mask],
+            self.logits[mask],
+            self.target[mask],
+            weight,
+            self.fit[mask],
+            self.score[mask],
+            tuple(column[mask] for column in self.slices),
+        )
+
+
+@dataclass
+class Problem:
+    """Rows that were left out for one reason: how many, the first of them, and what stood there."""
+
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
+
+    def add(self, rows: NDArray[np.int64], values: Array) -> None:
+        self.count += len(rows)
+        room = _EXAMPLES - len(self.rows)
+        self.rows += [int(row) for row in rows[:room]]
+        self.values += [str(value) for value in values[:room]]
+
+
+@dataclass
+class InputFacts:
+    """What the first pass learns of the rows before any is scored."""
+
+    rows: int = 0
+    ignored: int = 0
+    other_split: int = 0
+    label_missing: Problem = field(default_factory=Problem)
+    label_range: Problem = field(default_factory=Problem)
+    not_finite: Problem = field(default_factory=Problem)
+    not_distribution: Problem = field(default_factory=Problem)
+    zero_target: Problem = field(default_factory=Problem)
+    probability_like: int = 0
+
+    @property
+    def invalid(self) -> int:
+        return self.label_missing.count + self.label_range.count + self.not_finite.count + self.not_distribution.count
+
+
+def read_rows(source: Source, ignore_index: int, seed: int, facts: InputFacts | None = None) -> Iterator[Rows]:
+    """Yield the valid rows of a source, batch by batch; with ``facts``, record there what was left out."""
+    facts = InputFacts() if facts is None else facts
+    probs = source.description.kind == "probs"
+    for batch in source.batches():
+        facts.rows += len(batch.label)
+        keep = _with_label(batch, source.description.n_classes, ignore_index, facts)
+        scores = batch.scores if keep.all() else batch.scores[keep]
+        index = batch.start + np.flatnonzero(keep)
+        good, logits = _logits(scores, index, probs, facts)
+        if batch.split is not None:
+            split = batch.split[keep]
+            fit = np.where(split == CALIBRATION, 0, -1).astype(np.int8)
+            score = np.where(split == TEST, 0, -1).astype(np.int8)
+        else:
+            fit = (uniform_keys(index, seed) & np.uint64(1)).astype(np.int8)
+            score = (1 - fit).astype(np.int8)
+        weight = None if batch.weight is None else batch.weight[keep]
+        slices = tuple(column[keep] for column in batch.slices)
+        rows = Rows(index, logits, batch.label[keep], weight, fit, score, slices)
+        yield rows.where(good)
+
+
+def _with_label(batch: Batch, n_classes: int, ignore_index: int, facts: InputFacts) -> NDArray[np.bool_]:
+    """Return which rows belong to the audit and have a label in range."""
+    label = batch.label
+    ignored = label == ignore_index
+    missing = label == MISSING
+    outside = ((label < 0) | (label >= n_classes)) & ~ignored & ~missing
+    other = np.zeros(len(label), dtype=bool) if batch.split is None else batch.split == OTHER
+    facts.other_split += int(other.sum())
+    facts.ignored += int((ignored & ~other).sum())
+    for mask, problem in ((missing, facts.label_missing), (outside, facts.label_range)):
+        found = np.flatnonzero(mask & ~other)
+        if len(found):
+            problem.add(batch.start + found, label[found])
+    return ~(ignored | missing | outside | other)
+
+
+def _logits(
+    scores: Array, index: NDArray[np.int64], probs: bool, facts: InputFacts
+) -> tuple[NDArray[np.bool_], Array]:
+    """Return which rows are sound, and all rows as logits (of probabilities: their logarithms)."""
+    if len(scores) == 0:
+        return np.zeros(0, dtype=bool), scores
+    top = scores.max(axis=1)
+    good = np.isfinite(top)
+    if not good.all():
+        facts.not_finite.add(index[~good], top[~good])
+    if not probs:
+        # Two cheap looks spare true logits the sums.
+        if (top[good] <= 1).all() and (scores[0] >= 0).all():
+            facts.probability_like += int(_is_distribution(scores).sum())
+        return good, scores
+    bad = good & ~_is_distribution(scores)
+    if bad.any():
+        facts.not_distribution.add(index[bad], scores[bad].sum(axis=1, dtype=np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return good & ~bad, np.log(scores, dtype=np.float64)
+
+
+def _is_distribution(scores: Array) -> NDArray[np.bool_]:
+    """Return which rows are non-negative and sum to 1: both, since either alone is common among logits."""
+    with np.errstate(invalid="ignore"):
+        return (scores.min(axis=1) >= 0) & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1.0) <= SUM_TOLERANCE)

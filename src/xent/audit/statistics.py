@@ -1,0 +1,213 @@
+"""What an audit keeps of its rows: sums and counts that add up, O(bins × classes) whatever the rows."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xent._estimates import Estimate, effective_size, missing, normal, wilson
+from xent.calibration.metrics import ConfidenceBins
+from xent.kernels.numpy import RowScores
+
+Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+
+
+class ScoreSums:
+    """Accuracy, loss and confidence bins of one or more groups of rows (all rows; a class; a slice).
+
+    A mean of x with weights w has the standard error √(Σ w² (x - mean)²) / Σ w, which the sums of w, w², w·x, w²·x and w²·x² give.
+    """
+
+    def __init__(self, n_groups: int = 1, n_bins: int = 15) -> None:
+        self.n_bins = n_bins
+        self.weight, self.weight_squares = np.zeros(n_groups), np.zeros(n_groups)
+        self.correct, self.brier = np.zeros(n_groups), np.zeros(n_groups)
+        self.nll = np.zeros((3, n_groups))  # Σ w x, Σ w² x, Σ w² x²
+        self._bins = np.zeros((4, n_groups * n_bins))
+
+    def add(
+        self, group: Int64, scores: RowScores, target_prob: Float64, weight: Float64, bin_index: Int64
+    ) -> None:
+        """Add rows with their group, scores, probability of the target, weight, and confidence bin."""
+        n_groups = len(self.weight)
+
+        def total(values: Float64, index: Int64 = group, size: int = n_groups) -> Float64:
+            return np.bincount(index, values, size)
+
+        correct = scores.rank == 0
+        squares = weight * weight
+        self.weight += total(weight)
+        self.weight_squares += total(squares)
+        self.correct += total(weight * correct)
+        self.brier += total(weight * (1.0 - 2.0 * target_prob + scores.sum_squares))
+        self.nll += [total(weight * scores.nll), total(squares * scores.nll), total(squares * scores.nll**2)]
+        index, size = group * self.n_bins + bin_index, n_groups * self.n_bins
+        self._bins += [
+            total(weight, index, size),
+            total(squares, index, size),
+            total(weight * scores.confidence, index, size),
+            total(weight * correct, index, size),
+        ]
+
+    def size(self, group: int = 0) -> float:
+        """Return the (effective) number of rows of a group."""
+        return effective_size(float(self.weight[group]), float(self.weight_squares[group]))
+
+    def accuracy(self, group: int = 0, empty: str = "no rows") -> Estimate:
+        """Return the share of right rows, with Wilson's interval."""
+        n = self.size(group)
+        return wilson(float(self.correct[group] / self.weight[group]), n, empty) if n > 0 else missing(empty)
+
+    def mean_nll(self, group: int = 0, empty: str = "no rows") -> Estimate:
+        """Return the mean loss in nats, with its normal interval."""
+        n, weight = self.size(group), float(self.weight[group])
+        if not n > 0:
+            return missing(empty)
+        plain, single, double = (float(row[group]) for row in self.nll)
+        mean = plain / weight
+        if math.isinf(mean):
+            return Estimate(mean, math.nan, math.nan, n, "some rows gave their label the probability 0: the loss is infinite")
+        scatter = double - 2 * mean * single + mean * mean * float(self.weight_squares[group])
+        correction = n / (n - 1) if n > 1 else math.nan
+        error = math.sqrt(max(scatter, 0.0) * correction) / weight if n > 1 else math.nan
+        return normal(mean, error, n)
+
+    def mean_brier(self, group: int = 0) -> float:
+        """Return the mean Brier score."""
+        return float(self.brier[group] / self.weight[group]) if self.weight[group] > 0 else math.nan
+
+    def bins(self, group: int = 0) -> ConfidenceBins:
+        """Return the confidence bins of a group."""
+        return ConfidenceBins(self._bins.reshape(4, -1, self.n_bins)[:, group])
+
+    def mean_confidence(self, group: int = 0) -> float:
+        """Return the mean of the largest probability."""
+        return float(self.bins(group).confidence.sum() / self.weight[group]) if self.weight[group] > 0 else math.nan
+
+
+class Ranks:
+    """How often the label was among the k best, for k up to 10."""
+
+    def __init__(self) -> None:
+        self.weight = np.zeros(11)
+
+    def add(self, rank: Int64, weight: Float64) -> None:
+        """Add rows with the rank of their label (0 is best)."""
+        self.weight += np.bincount(np.minimum(rank, 10), weight, 11)
+
+    def within(self, k: int) -> float:
+        """Return the share of rows whose label was among the k best."""
+        total = self.weight.sum()
+        return float(self.weight[:k].sum() / total) if total > 0 else math.nan
+
+
+class Confusion:
+    """Weights of rows by true and predicted class."""
+
+    #: More classes than this are not tabulated: the table would be larger than what it says.
+    MAX_CLASSES = 1024
+
+    def __init__(self, n_classes: int) -> None:
+        self.table = np.zeros((n_classes, n_classes))
+
+    def add(self, target: Int64, predicted: Int64, weight: Float64) -> None:
+        """Add rows."""
+        n = len(self.table)
+        self.table += np.bincount(target * n + predicted, weight, n * n).reshape(n, n)
+
+
+class WorstRow(NamedTuple):
+    """A wrong row with a large loss."""
+
+    nll: float
+    row: int
+    label: int
+    predicted: int
+    confidence: float
+
+
+class WorstRows:
+    """The wrong rows with the largest loss; among equals the first."""
+
+    def __init__(self, capacity: int = 20) -> None:
+        self.capacity = capacity
+        self._heap: list[tuple[float, int, WorstRow]] = []
+
+    def add(self, index: Int64, target: Int64, scores: RowScores) -> None:
+        """Offer rows."""
+        wrong = np.flatnonzero(scores.rank > 0)
+        if len(wrong) > self.capacity:
+            worst = np.argpartition(-scores.nll[wrong], self.capacity - 1)
+            floor = scores.nll[wrong[worst[self.capacity - 1]]]
+            wrong = wrong[scores.nll[wrong] >= floor]
+            wrong = wrong[np.lexsort((wrong, -scores.nll[wrong]))][: self.capacity]
+        for i in wrong:
+            row = WorstRow(
+                float(scores.nll[i]), int(index[i]), int(target[i]), int(scores.predicted[i]), float(scores.confidence[i])
+            )
+            entry = (row.nll, -row.row, row)
+            if len(self._heap) < self.capacity:
+                heapq.heappush(self._heap, entry)
+            else:
+                heapq.heappushpop(self._heap, entry)
+
+    def sorted(self) -> list[WorstRow]:
+        """Return the rows, worst first."""
+        return [row for _, _, row in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1]))]
+
+
+class LossShare:
+    """Which share of the total loss the worst rows own, from a histogram of the loss.
+
+    Bins are the leading bits of the loss, 16 to an octave from 2^-40 to 2^40 nats.
+    """
+
+    _BITS, _LOW, _HIGH = 4, -40, 40
+
+    def __init__(self) -> None:
+        size = ((self._HIGH - self._LOW) << self._BITS) + 2
+        self.weight, self.loss = np.zeros(size), np.zeros(size)
+
+    def add(self, nll: Float64, weight: Float64) -> None:
+        """Add rows with their loss."""
+        size = len(self.weight)
+        bits = (np.abs(nll).view(np.int64) >> (52 - self._BITS)) - ((1023 + self._LOW) << self._BITS) + 1
+        index = np.clip(bits, 0, size - 1)
+        self.weight += np.bincount(index, weight, size)
+        self.loss += np.bincount(index, weight * nll, size)
+
+    def curve(self, points: int = 60) -> list[tuple[float, float, float]]:
+        """Return (share of rows, share of loss, least loss) of the worst rows, from few to all; empty where no loss is."""
+        rows, loss = self.weight.sum(), self.loss.sum()
+        if not (rows > 0 and 0 < loss < math.inf):
+            return []
+        filled = np.flatnonzero(self.weight)[::-1]
+        row_share = np.cumsum(self.weight[filled]) / rows
+        loss_share = np.cumsum(self.loss[filled]) / loss
+        steps = np.arange(len(self.weight) - 1) / (1 << self._BITS)
+        whole = np.floor(steps)
+        least = np.concatenate([[0.0], np.ldexp(1.0 + steps - whole, (whole + self._LOW).astype(int))])
+        chosen = np.unique(np.searchsorted(row_share, np.linspace(0, 1, points)).clip(0, len(filled) - 1))
+        return [(float(row_share[i]), float(loss_share[i]), float(least[filled[i]])) for i in chosen]
+
+
+class SliceTable:
+    """The values of one slice column, numbered as they appear, and the score sums of each."""
+
+    #: A column of more values is no slice but an identifier.
+    MAX_VALUES = 200
+
+    def __init__(self, n_bins: int) -> None:
+        self.names: dict[str, int] = {}
+        self.sums = ScoreSums(self.MAX_VALUES, n_bins)
+
+    def codes(self, values: NDArray[Any]) -> Int64 | None:
+        """Return the number of each value's name; None where there are too many."""
+        names = self.names
+        found = [names.setdefault(value, len(names)) for value in values.tolist()]
+        return np.array(found, dtype=np.int64) if len(names) <= self.MAX_VALUES else None

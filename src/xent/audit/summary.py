@@ -1,0 +1,88 @@
+"""The summary of an audit in a terminal, on stderr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Json = dict[str, Any]
+
+_COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+def print_summary(result: Json, out: Path, console: Console | None = None) -> None:
+    """Print scores before and after, the policy's outcome, findings, the gate, and where the files are."""
+    console = console or Console(stderr=True, highlight=False)
+    source, design, calibration = result["source"], result["design"], result["calibration"]
+    console.print()
+    console.print(Text.assemble((source["name"], "bold"), f"  {source['rows']:,} rows, {len(result['classes'])} classes"))
+    console.print(Text(design["sentence"], style="dim"))
+    console.print()
+    console.print(_scores(result))
+    if calibration["temperature"] is None:
+        console.print(Text(f"Temperature: none. {calibration['reason']}."))
+    else:
+        error = calibration["standard_error"]
+        console.print(
+            f"Temperature {calibration['temperature']:.4f}"
+            + (f" ± {error:.2g}" if error is not None else "")
+            + f", fitted on {calibration['fit_rows']:,} rows"
+        )
+    thresholds = result["thresholds"]
+    decision = thresholds["decision"]
+    console.print(
+        f"Thresholds for {thresholds['target']} {thresholds['goal']:g}: {_percent(decision['one'])} of the rows decided"
+        f" (accuracy {_interval(decision['accuracy_when_one'])}), {_percent(decision['several'])} with several classes, "
+        f"{_percent(decision['none'])} with none"
+    )
+    console.print()
+    for finding in result["findings"]:
+        style = _COLOURS[finding["severity"]]
+        console.print(Text.assemble((f"{finding['severity']} {finding['code']}", style), f"  {finding['title']}"))
+        console.print(Text(f"  {finding['seen']}", style="dim"))
+    if not result["findings"]:
+        console.print("No findings.")
+    for condition in (result["gate"] or {"conditions": []})["conditions"]:
+        word, style = ("passed", "green") if condition["passed"] else ("FAILED", "bold red")
+        value = condition["value"]
+        shown = "does not exist" if value is None else f"{value:g}"
+        console.print(Text.assemble(("gate ", "bold"), f"{condition['condition']}: ", (word, style), f" ({shown})"))
+    console.print()
+    for name in result["files"].values():
+        console.print(Text.assemble("wrote ", (str(out / name), "bold")))
+
+
+def _scores(result: Json) -> Table:
+    before, after = result["scores"]["before"], result["scores"]["after"]
+    calibration, baseline = result["calibration"], result["scores"]["baseline"]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("", "as given", "calibrated", "knowing only class shares"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    table.add_row("accuracy", _interval(before["accuracy"]), _interval(after["accuracy"]), _plain(baseline["accuracy"]))
+    table.add_row("NLL, nats", _interval(before["nll"], 4), _interval(after["nll"], 4), _plain(baseline["nll"], 4))
+    table.add_row(
+        "Brier", _plain(before["brier"]["value"], 4), _plain(after["brier"]["value"], 4), _plain(baseline["brier"], 4)
+    )
+    table.add_row("ECE", _interval(calibration["before"]["ece"]), _interval(calibration["after"]["ece"]), "")
+    table.add_row("macro recall", _interval(before["macro_recall"]), _interval(after["macro_recall"]), "")
+    return table
+
+
+def _plain(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _interval(estimate: Json, digits: int = 3) -> str:
+    if estimate["value"] is None:
+        return "–"
+    if estimate["low"] is None:
+        return _plain(estimate["value"], digits)
+    return f"{estimate['value']:.{digits}f} [{estimate['low']:.{digits}f}, {estimate['high']:.{digits}f}]"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
