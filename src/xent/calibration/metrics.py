@@ -15,15 +15,15 @@ from xent._estimates import Z95, Estimate, effective_size, missing
 
 Float64 = NDArray[np.float64]
 
-_DRAWS = 4000
+_DRAWS = 2000
 
 
 @dataclass(frozen=True)
 class CalibrationError:
     """How far confidence and accuracy lie apart.
 
-    ``ece`` is Σ_b (n_b/n) |accuracy_b - confidence_b| with its 95 % interval; ``debiased`` subtracts what chance adds to
-    it; ``null_95`` is the 95 % quantile of the ECE that a perfectly calibrated model with these confidences would show, and
+    ``ece`` is Σ_b (n_b/n) |accuracy_b - confidence_b| with its 95 % interval; ``debiased`` subtracts much of what
+    chance adds to it (where the truth is 0, about half); ``null_95`` is the 95 % quantile of the ECE that a perfectly calibrated model with these confidences would show, and
     ``p_value`` the probability that it shows at least this one. ``mce`` is the largest gap of a bin. ``band_low`` and
     ``band_high`` say, bin by bin, where a calibrated model's accuracy falls in 95 % of samples of this size.
     """

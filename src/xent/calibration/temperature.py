@@ -34,7 +34,7 @@ class TemperatureFit:
     start
         The first trial temperature; a good one (say from a sample) saves passes.
     tolerance
-        Done when the next Newton step would change log T by less.
+        Done when a Newton step changes log T by less; that last step is taken, so log T is right to about its square.
 
     Attributes
     ----------
@@ -43,7 +43,8 @@ class TemperatureFit:
     standard_error
         Of the temperature, by the sandwich formula, which does not assume the model to be right; NaN until a pass is complete.
     gradient
-        d mean loss / d log T at ``temperature``, in nats: the certificate of the fit.
+        d mean loss / d log T in nats, measured at the last trial: the certificate of the fit. The last Newton step, taken after
+        it, leaves less than this.
     rows
         Rows with weight in the last pass.
     passes
@@ -55,7 +56,7 @@ class TemperatureFit:
         ``"uninformative"`` (the scores say nothing of the labels, or mislead: the best T is infinite), ``"no rows"``.
     """
 
-    def __init__(self, start: float = 1.0, tolerance: float = 1e-7) -> None:
+    def __init__(self, start: float = 1.0, tolerance: float = 1e-5) -> None:
         self.temperature = _validate.positive("TemperatureFit", "start", start)
         self.tolerance = _validate.positive("TemperatureFit", "tolerance", tolerance)
         self.standard_error = math.nan
@@ -120,8 +121,7 @@ class TemperatureFit:
         change = -beta * slope / bend if bend > 0 else math.copysign(2.0, -slope)
         self.converged = abs(change) < self.tolerance
         self.done = self.converged or self.passes >= self._MAX_PASSES
-        if not self.done:
-            self.temperature = math.exp(-self._within_bracket(log_beta, max(-2.0, min(2.0, change))))
+        self.temperature = math.exp(-self._within_bracket(log_beta, max(-2.0, min(2.0, change))))
         self._clear()
 
     def _within_bracket(self, log_beta: float, change: float) -> float:

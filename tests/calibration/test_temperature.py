@@ -1,0 +1,164 @@
+"""Temperature scaling against closed forms, a general minimiser, and values computed elsewhere on real networks."""
+
+import math
+import pathlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+
+from xent import OptionError, ShapeError, TargetError
+from xent.calibration import TemperatureFit, fit_temperature
+
+SHARED = pathlib.Path(__file__).parents[3] / "shared" / "data"
+
+
+def sample(seed=0, n=400, k=5, sharpness=2.0):
+    """Logits that are too sharp by a known factor, with labels drawn from the honest ones."""
+    random = np.random.default_rng(seed)
+    honest = random.normal(size=(n, k)) * 1.5
+    gumbel = random.gumbel(size=(n, k))
+    return honest * sharpness, (honest + gumbel).argmax(axis=1)
+
+
+def mean_loss(logits, target, log_beta, weight=None):
+    z = logits * math.exp(log_beta)
+    return np.average(logsumexp(z, axis=1) - z[np.arange(len(z)), target], weights=weight)
+
+
+def reference(logits, target, weight=None):
+    found = minimize_scalar(
+        lambda u: mean_loss(logits, target, u, weight), bounds=(-12, 12), method="bounded", options={"xatol": 1e-11}
+    )
+    return math.exp(-found.x)
+
+
+@pytest.mark.parametrize(("m", "k", "right", "n"), [(4.0, 3, 8, 10), (1.0, 10, 30, 100), (30.0, 2, 51, 100), (0.05, 4, 99, 100)])
+def test_closed_form(m, k, right, n):
+    # One logit m, the rest 0, a share a of right rows: T = m / ln((K-1) a / (1-a)).
+    logits = np.zeros((n, k))
+    logits[:, 0] = m
+    target = np.where(np.arange(n) < right, 0, 1)
+    share = right / n
+    fit = fit_temperature(logits, target)
+    assert fit.temperature == pytest.approx(m / math.log((k - 1) * share / (1 - share)), rel=1e-9)
+    assert abs(fit.gradient) < 1e-5
+    assert fit.converged
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_minimises_the_mean_loss(seed, weighted):
+    logits, target = sample(seed)
+    weight = np.random.default_rng(seed).exponential(size=len(target)) if weighted else None
+    fit = fit_temperature(logits, target, sample_weight=weight)
+    assert fit.temperature == pytest.approx(reference(logits, target, weight), rel=1e-5)
+    u = -math.log(fit.temperature)
+    for other in (u - 1e-4, u + 1e-4):
+        assert mean_loss(logits, target, other, weight) > mean_loss(logits, target, u, weight)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 0.02, 1.0, 30.0, 1000.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scales_with_the_logits(factor, dtype):
+    logits, target = sample()
+    plain = fit_temperature(logits, target).temperature
+    scaled = fit_temperature((logits * factor).astype(dtype), target)
+    assert scaled.temperature == pytest.approx(plain * factor, rel=1e-6 if dtype == np.float32 else 1e-8)
+    assert scaled.converged
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 400), max_size=6), st.floats(0.05, 50.0))
+def test_pieces_and_start_do_not_matter(cuts, start):
+    logits, target = sample()
+    whole = fit_temperature(logits, target)
+    fit = TemperatureFit(start)
+    bounds = [0, *sorted(cuts), 400]
+    while not fit.done:
+        for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+            fit.add(logits[low:high], target[low:high])
+        fit.step()
+    assert fit.temperature == pytest.approx(whole.temperature, rel=1e-7)
+    assert fit.rows == 400
+
+
+def test_weight_two_is_the_row_twice():
+    logits, target = sample(n=120)
+    weight = np.random.default_rng(3).integers(0, 4, size=120)
+    repeated = np.repeat(np.arange(120), weight)
+    weighted = fit_temperature(logits, target, sample_weight=weight)
+    assert weighted.temperature == pytest.approx(fit_temperature(logits[repeated], target[repeated]).temperature, rel=1e-9)
+    assert weighted.rows == (weight > 0).sum()
+
+
+def test_a_class_at_minus_infinity_is_no_class():
+    logits, target = sample(k=4)
+    masked = np.column_stack([logits, np.full(len(logits), -np.inf)])
+    assert fit_temperature(masked, target).temperature == pytest.approx(
+        fit_temperature(logits, target).temperature, rel=1e-12
+    )
+
+
+def test_rows_that_no_temperature_helps_are_left_out():
+    logits, target = sample(k=4)
+    hopeless = logits[:7].copy()
+    hopeless[np.arange(7), target[:7]] = -np.inf
+    fit = fit_temperature(np.concatenate([logits, hopeless]), np.concatenate([target, target[:7]]))
+    assert fit.temperature == pytest.approx(fit_temperature(logits, target).temperature, rel=1e-12)
+    assert fit.rows == len(logits)
+
+
+@pytest.mark.parametrize(
+    ("logits", "target", "reason"),
+    [
+        ([[3.0, 0.0], [0.0, 1.0]], [0, 1], "separable"),
+        ([[3.0, 0.0], [3.0, 0.0]], [1, 1], "uninformative"),
+        ([[3.0, 0.0], [3.0, 0.0]], [0, 1], "uninformative"),  # a = 1/K: the best T is infinite
+        ([[3.0, -np.inf]], [1], "no rows"),
+        (np.zeros((0, 2)), np.zeros(0, dtype=int), "no rows"),
+    ],
+)
+def test_no_temperature_says_why(logits, target, reason):
+    fit = fit_temperature(logits, target)
+    assert (fit.reason, fit.temperature, fit.converged) == (reason, 1.0, False)
+
+
+def test_standard_error_is_the_scatter_over_samples():
+    fits = [fit_temperature(*sample(seed, n=500)) for seed in range(300)]
+    scatter = np.std([fit.temperature for fit in fits], ddof=1)
+    claimed = np.mean([fit.standard_error for fit in fits])
+    assert claimed == pytest.approx(scatter, rel=0.15)  # the scatter of 300 is itself known to 4 %
+    covered = [abs(fit.temperature - 2.0) < 1.96 * fit.standard_error for fit in fits]
+    assert 0.91 < np.mean(covered) < 0.985
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"), [("densenet-bc-100-cifar-100", 2.120899), ("wideresnet-16-4-cifar-10", 2.059224)]
+)
+def test_real_networks(file, expected):
+    path = SHARED / f"{file}.npz"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not here: it is never committed")
+    data = np.load(path)
+    with np.errstate(divide="ignore"):
+        logits = np.log(data["predictions"][:5000].astype(np.float64))
+    assert fit_temperature(logits, data["ground_truth"][:5000]).temperature == pytest.approx(expected, abs=5e-7)
+
+
+@pytest.mark.parametrize(
+    ("logits", "target", "error", "words"),
+    [
+        ([1.0, 2.0], [0], ShapeError, r"logits must have shape \(rows, classes\); got \(2,\)"),
+        ([[1.0, np.nan]], [0], OptionError, "got nan as the largest at row 0"),
+        ([[1.0, 0.0], [np.inf, 0.0]], [0, 0], OptionError, "got inf as the largest at row 1"),
+        ([[1.0, 0.0]], [2], TargetError, r"target must lie in \[0, 1\]; got 2 at row 0"),
+        ([[1.0, 0.0]], [[0.5, 0.5]], OptionError, "target must be class indices"),
+    ],
+)
+def test_bad_input_is_refused(logits, target, error, words):
+    with pytest.raises(error, match=words):
+        fit_temperature(logits, target)

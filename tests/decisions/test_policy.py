@@ -1,0 +1,125 @@
+"""Policies: decisions by hand, a round trip through JSON, bad files, and NumPy alone."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from xent import DataError, DtypeError, OptionError, Policy, ShapeError, TargetError
+
+
+def policy(**changes):
+    given = {
+        "classes": ("cat", "dog", "bird"),
+        "temperature": 2.0,
+        "thresholds": (0.5, 0.25, None),
+        "goal": {"recall": 0.9},
+        "fitted_on": {"source": "test", "rows": 10},
+    }
+    return Policy(**{**given, **changes})
+
+
+LOGITS = np.array([[4.0, 0.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 9.0], [-4.0, 4.0, -np.inf]])
+
+
+def test_decisions_by_hand():
+    decision = policy().decide(LOGITS)
+    probs = softmax(LOGITS / 2.0, axis=1)
+    assert decision.probs == pytest.approx(probs, rel=1e-14)
+    # .787 ≥ .5 alone | .422 < .5, .422 ≥ .25 alone | the third class has no threshold | .982 ≥ .25 alone
+    assert decision.label.tolist() == [0, 1, -1, 1]
+    assert decision.top.tolist() == [0, 0, 2, 1]
+    assert decision.flags.tolist() == [[True, False, False], [False, True, False], [False, False, False], [False, True, False]]
+
+
+def test_a_threshold_is_reached_at_equality():
+    assert policy(temperature=1.0, thresholds=(0.5, 0.6, 0.6)).decide([0.0, 0.0, -np.inf]).flags.tolist() == [
+        [True, False, False]
+    ]
+
+
+def test_several_flags_are_for_a_person():
+    assert policy(thresholds=(0.3, 0.3, 0.3)).decide([[1.0, 1.0, 1.0]]).label.tolist() == [-1]
+
+
+@pytest.mark.parametrize("row", [[np.nan, 0, 0], [np.inf, 0, 0], [-np.inf] * 3])
+def test_a_broken_row_is_never_decided(row):
+    decision = policy(thresholds=(0.0, 0.0, 0.0)).decide([row])
+    assert (decision.label.tolist(), decision.flags.any()) == ([-1], False)
+
+
+def test_the_storage_does_not_matter():
+    logits = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    single, double = policy().decide(logits), policy().decide(logits.astype(np.float64))
+    assert np.array_equal(single.probs, double.probs)
+    assert np.array_equal(single.label, double.label)
+
+
+def test_probabilities_are_taken_as_such_only_when_said():
+    probs = softmax(LOGITS[:3], axis=1)
+    assert policy(scores="probs").decide(probs).probs == pytest.approx(policy().decide(LOGITS[:3]).probs, rel=1e-12)
+    with pytest.raises(TargetError, match="sum to 1"):
+        policy(scores="probs").decide(LOGITS[:3])
+
+
+def test_round_trip(tmp_path):
+    policy().save(tmp_path / "policy.json")
+    assert Policy.load(tmp_path / "policy.json") == policy()
+    assert [p.name for p in tmp_path.iterdir()] == ["policy.json"]
+    content = json.loads((tmp_path / "policy.json").read_text())
+    assert (content["schema"], content["thresholds"]) == ("xent.policy/1", [0.5, 0.25, None])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "must be JSON"),
+        ("[]", "must have schema 'xent.policy/1'; got 'list'"),
+        ('{"schema": "xent.policy/9"}', "got 'xent.policy/9'"),
+        ('{"schema": "xent.policy/1"}', "must hold 'classes'"),
+    ],
+)
+def test_bad_files(tmp_path, text, words):
+    (tmp_path / "p.json").write_text(text)
+    with pytest.raises(DataError, match=words):
+        Policy.load(tmp_path / "p.json")
+    with pytest.raises(DataError, match="No such file"):
+        Policy.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"temperature": 0.0}, OptionError, "temperature must be a finite number above 0; got 0.0"),
+        ({"thresholds": (0.5, 0.5)}, ShapeError, "got 2 for 3 classes"),
+        ({"thresholds": (0.5, 1.5, 0.5)}, OptionError, "got 1.5 for class 'dog'"),
+        ({"thresholds": (0.5, "high", 0.5)}, OptionError, "got 'high' for class 'dog'"),
+        ({"scores": "guess"}, OptionError, "got 'guess'"),
+    ],
+)
+def test_bad_policies(changes, error, words):
+    with pytest.raises(error, match=words):
+        policy(**changes)
+
+
+def test_bad_scores():
+    with pytest.raises(ShapeError, match=r"scores must have shape \(rows, 3\).*got \(2, 4\)"):
+        policy().decide(np.zeros((2, 4)))
+    with pytest.raises(DtypeError, match="scores must be real numbers"):
+        policy().decide([["a", "b", "c"]])
+
+
+def test_deployment_needs_numpy_alone(tmp_path):
+    policy().save(tmp_path / "policy.json")
+    program = f"""
+import sys
+from xent import Policy
+label = Policy.load({str(tmp_path / "policy.json")!r}).decide([[4.0, 0.0, 0.0]]).label
+heavy = {{"scipy", "sklearn", "pyarrow", "torch", "jax", "typer", "rich", "pandas"}} & set(sys.modules)
+print(label.tolist(), sorted(heavy))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[0] []"

@@ -1,0 +1,136 @@
+"""Thresholds against brute force over all rows, and closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from scipy.stats import beta
+
+from xent import OptionError
+from xent.decisions import Goal, OddsHistogram, needed_positives
+from xent.decisions.thresholds import flags, unique_flag
+
+
+def sample(seed=0, n=600, k=4):
+    random = np.random.default_rng(seed)
+    target = random.integers(0, k, n)
+    logits = random.normal(size=(n, k)) * 2
+    logits[np.arange(n), target] += 2.5
+    return logits, target
+
+
+def histogram_of(logits, target, weight=None, temperature=1.0):
+    histogram = OddsHistogram(logits.shape[1])
+    histogram.add(logits, target, weight, temperature)
+    return histogram
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("recall", [0.5, 0.9, 0.99, 1.0])
+def test_recall_is_reached_and_the_next_edge_misses_it(seed, weighted, recall):
+    logits, target = sample(seed)
+    weight = np.random.default_rng(seed).exponential(size=len(target)) if weighted else np.ones(len(target))
+    histogram = histogram_of(logits, target, weight, temperature=1.7)
+    probs = softmax(logits / 1.7, axis=1)
+    for k in range(4):
+        edge = histogram.choose(k, Goal("recall", recall))
+
+        def reached(edge, k=k):
+            own = target == k
+            return weight[own & (probs[:, k] >= histogram.edges[edge])].sum() / weight[own].sum()
+
+        assert reached(edge) >= recall - 1e-12
+        assert reached(edge + 1) < recall
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("precision", [0.5, 0.9, 1.0])
+def test_precision_is_reached_at_the_lowest_edge(seed, precision):
+    logits, target = sample(seed)
+    histogram = histogram_of(logits, target)
+    probs = softmax(logits, axis=1)
+    for k in range(4):
+        edge = histogram.choose(k, Goal("precision", precision))
+        reached = [
+            (target[chosen] == k).mean() if (chosen := probs[:, k] >= t).any() else 0.0 for t in histogram.edges
+        ]
+        assert edge == np.flatnonzero(np.array(reached) >= precision)[0]
+
+
+def test_counts_at_an_edge_are_counts():
+    logits, target = sample()
+    histogram = histogram_of(logits, target)
+    probs = softmax(logits, axis=1)
+    for k in range(4):
+        flagged, found = histogram.at_or_above(k)
+        expected = [(probs[:, k] >= t).sum() for t in histogram.edges]
+        assert flagged.tolist() == expected
+        assert found.tolist() == [(probs[target == k, k] >= t).sum() for t in histogram.edges]
+
+
+def test_parts_add_up():
+    logits, target = sample()
+    parts = histogram_of(logits[:200], target[:200]) + histogram_of(logits[200:], target[200:])
+    whole = histogram_of(logits, target)
+    assert np.array_equal(parts.counts, whole.counts)
+    assert np.array_equal(parts.hits, whole.hits)
+    assert parts.prob_sums == pytest.approx(whole.prob_sums, rel=1e-13)
+
+
+@pytest.mark.parametrize(("n_classes", "step"), [(2, 32), (1000, 32), (20_000, 1)])
+def test_many_classes_get_coarser_bins(n_classes, step):
+    edges = OddsHistogram(n_classes).edges
+    odds = edges[1:-1] / (1 - edges[1:-1])
+    assert np.diff(odds[:2])[0] / odds[0] == pytest.approx(1 / step, rel=1e-6)
+    assert (edges[0], odds[0]) == (0.0, pytest.approx(2.0**-30))
+
+
+def test_a_class_without_rows_has_no_threshold():
+    logits, target = sample(k=3)
+    histogram = histogram_of(logits[target != 2], target[target != 2])
+    assert histogram.choose(2, Goal("recall", 0.9)) is None
+    assert histogram.choose(2, Goal("precision", 0.9)) is None
+
+
+def test_an_unreachable_precision_has_no_threshold():
+    logits = np.tile([1.0, 0.0], (10, 1))
+    assert histogram_of(logits, np.arange(10) % 2).choose(0, Goal("precision", 0.9)) is None
+
+
+@pytest.mark.parametrize("recall", [0.5, 0.9, 0.95, 0.99, 0.999])
+def test_needed_positives_is_the_beta_bound(recall):
+    # The lowest of n scores has a recall above r with probability 1 - r^n: the Beta(n, 1) law of the smallest.
+    n = needed_positives(recall)
+    assert beta(n, 1).cdf(recall) <= 0.05 < beta(n - 1, 1).cdf(recall)
+
+
+def test_a_recall_of_one_cannot_be_promised():
+    assert needed_positives(1.0) is None
+
+
+def test_brier_parts_of_a_known_law():
+    # p ~ U(0,1), P(Y=1) = p²: Brier 1/6, reliability 1/30, resolution 4/45, uncertainty 2/9, each twice for two classes.
+    n = 200_000
+    p = (np.arange(n) + 0.5) / n
+    logits = np.column_stack([np.zeros(2 * n), np.tile(np.log(p) - np.log1p(-p), 2)])
+    weight = np.concatenate([p**2, 1 - p**2])
+    histogram = histogram_of(logits, np.repeat([1, 0], n), weight)
+    reliability, resolution, uncertainty = histogram.brier_parts(n_bins=15)
+    assert reliability == pytest.approx(2 / 30, abs=1e-3)
+    assert resolution == pytest.approx(8 / 45, abs=2e-3)
+    assert uncertainty == pytest.approx(4 / 9, abs=1e-9)
+    assert reliability - resolution + uncertainty == pytest.approx(1 / 3, abs=2e-3)
+
+
+def test_flags_and_the_rule():
+    flagged = flags(np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.3, 0.3, 0.4]]), np.array([0.5, 0.4, math.nan]))
+    assert flagged.tolist() == [[True, False, False], [True, True, False], [False, False, False]]
+    assert unique_flag(flagged).tolist() == [0, -1, -1]
+
+
+@pytest.mark.parametrize(("kind", "value", "words"), [("recall", 0.0, "got 0.0"), ("f1", 0.9, "got 'f1'"), ("recall", 1.1, "got 1.1")])
+def test_bad_goals(kind, value, words):
+    with pytest.raises(OptionError, match=words):
+        Goal(kind, value)
