@@ -1,0 +1,136 @@
+"""The audit's report: one HTML file that opens from disk, offline, and carries its own numbers.
+
+``page.html`` is the frame, ``page.css`` the look. The scripts are ordinary ES modules, each importing only from those
+before it in ``_SCRIPTS``; because modules cannot import one another from ``file://``, they are joined into one inline
+module in that order and their import lines (always one line, always at its start) are left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+__all__ = ["render", "verdict"]
+
+_SCRIPTS = (
+    ("xent.explorer", "charts.js"),
+    (__name__, "parts.js"),
+    (__name__, "words.js"),
+    (__name__, "figures.js"),
+    (__name__, "page.js"),
+)
+_IMPORT_LINE = re.compile(r"^import .*\n", re.MULTILINE)
+_UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """Write ``result`` (docs/reference/audit-result.md) as the text of one self-contained HTML page."""
+    source = result["source"]
+    script = "\n" + "\n".join(_IMPORT_LINE.sub("", _read(package, name)) for package, name in _SCRIPTS)
+    pieces = {
+        "title": html.escape(f"{source['name']}: xent audit"),
+        "name": html.escape(str(source["name"])),
+        "dateline": html.escape(_dateline(result)),
+        "version": html.escape(str(result["xent_version"])),
+        "verdict": html.escape(verdict(result)),
+        "noscript": _plain(result),
+        "css": _read(__name__, "page.css"),
+        "data": json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_UNSAFE),
+        "script": script,
+        "hash": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    }
+    # One pass over the frame, so that a name which looks like a placeholder stays what it is.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: pieces[match[1]], _read(__name__, "page.html"))
+
+
+def verdict(result: Mapping[str, Any]) -> str:
+    """Say in one sentence what the audit found."""
+    after, calibration, findings = result["scores"]["after"], result["calibration"], result["findings"]
+    accuracy, nll, baseline = after["accuracy"]["value"], after["nll"]["value"], result["scores"]["baseline"]["nll"]
+    parts = []
+    if accuracy is None:
+        parts.append(f"Nothing could be scored: {after['accuracy'].get('reason', 'no row')}")
+    else:
+        parts.append(f"The model is right on {100 * accuracy:.1f} % of {result['design']['score_rows']:,} scored rows")
+    if nll is not None and baseline is not None and baseline > 0:
+        if nll < baseline:
+            parts.append(f"its loss is {100 * nll / baseline:.0f} % of what the class shares alone would cost")
+        else:
+            parts.append("its probabilities tell no more than the class shares alone")
+    parts.append(_calibration_words(calibration))
+    errors = sum(f["severity"] == "error" for f in findings)
+    warnings = sum(f["severity"] == "warning" for f in findings)
+    if errors or warnings:
+        counts = [f"{n} {word}{'s' * (n > 1)}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
+        parts.append(f"{' and '.join(counts)} should be settled before it is used")
+    else:
+        parts.append("no error or warning was found")
+    return "; ".join(part for part in parts if part) + "."
+
+
+def _calibration_words(calibration: Mapping[str, Any]) -> str:
+    temperature, p = calibration["temperature"], calibration["after"]["ece"].get("p_value")
+    left = ""
+    if p is not None:
+        left = "what miscalibration remains is no more than chance would show"
+        if p < 0.05:
+            left = f"its confidence is still miscalibrated, beyond chance (p = {p:.2g})"
+    if temperature is None:
+        return "no temperature could be fitted" + (f", and {left}" if p is not None and p < 0.05 else "")
+    before = f"before calibration it was {'over' if temperature > 1 else 'under'}confident (T = {temperature:.2f})"
+    if abs(temperature - 1) <= 2 * (calibration.get("standard_error") or 0.01):
+        before = f"its confidence needed no correction (T = {temperature:.2f})"
+    return before + (f", and {left}" if left else "")
+
+
+def _dateline(result: Mapping[str, Any]) -> str:
+    source, created = result["source"], str(result["created"])
+    day = created[:16].replace("T", " ") + " UTC" if "T" in created else created
+    return f"{day} · {source['rows']:,} rows of {source['kind']} · {len(result['classes'])} classes"
+
+
+def _plain(result: Mapping[str, Any]) -> str:
+    """Write the verdict's numbers and the findings for a reader without JavaScript."""
+    scores, calibration, design = result["scores"], result["calibration"], result["design"]
+    before, after = scores["before"], scores["after"]
+
+    def number(x: float | None) -> str:
+        return "none" if x is None else f"{x:.4g}"
+
+    def estimate(e: Mapping[str, Any]) -> str:
+        if e.get("value") is None:
+            return f"none ({e.get('reason', 'no value')})"
+        if e.get("low") is None or e.get("high") is None:
+            return f"{e['value']:.3f}"
+        return f"{e['value']:.3f} [{e['low']:.3f}, {e['high']:.3f}]"
+
+    rows = [
+        ("Rows scored", f"{design['score_rows']:,}"),
+        ("Classes", str(len(result["classes"]))),
+        ("Accuracy after calibration", estimate(after["accuracy"])),
+        ("NLL before, nats", estimate(before["nll"])),
+        ("NLL after, nats", estimate(after["nll"])),
+        ("NLL of the class shares alone, nats", number(scores["baseline"]["nll"])),
+        ("ECE before", estimate(calibration["before"]["ece"])),
+        ("ECE after", estimate(calibration["after"]["ece"])),
+        ("Temperature", number(calibration["temperature"]) + _because(calibration)),
+    ]
+    table = "\n".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows)
+    words = [f"{f['severity']} {f['code']}: {f['title']}. {f['seen']} {f['do']}" for f in result["findings"]]
+    items = "\n".join(f"<li>{html.escape(w)}</li>" for w in words) or "<li>No finding.</li>"
+    lead = "<p>JavaScript is off: here are the main numbers and the findings. The charts and tables need it.</p>"
+    return f"{lead}\n<table>\n{table}\n</table>\n<ul>\n{items}\n</ul>"
+
+
+def _because(entry: Mapping[str, Any]) -> str:
+    return f" ({entry['reason']})" if entry.get("reason") else ""
+
+
+def _read(package: str, name: str) -> str:
+    return (files(package) / name).read_text(encoding="utf-8")

@@ -1,0 +1,478 @@
+"""The report of an audit: what is in the file, and what a browser makes of it."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xent.audit.report import _SCRIPTS, render, verdict
+
+from .sample_result import HOSTILE, KINDS, missing, sample
+
+try:
+    from playwright.sync_api import Browser, Page, sync_playwright
+except ImportError:
+    sync_playwright = None  # type: ignore[assignment]
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+ARGUMENTS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+HEADINGS = [
+    "Verdict",
+    "Input checks",
+    "Findings",
+    "Proper scores",
+    "Reliability",
+    "Most confidently wrong rows",
+    "Confusion",
+    "Thresholds and decisions",
+    "Imbalance",
+    "Slices",
+    "Review questions",
+    "Provenance and definitions",
+]
+DATA = re.compile(r'<script type="application/json" id="xent-result">(.*?)</script>', re.DOTALL)
+
+
+def data_of(page: str) -> str:
+    found = DATA.search(page)
+    assert found
+    return found[1]
+
+
+class Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+# ------------------------------------------------------------------------------------------------------------ the file
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_follow_the_schema(kind: str) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((files("xent.audit") / "schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    errors = list(jsonschema.Draft202012Validator(schema).iter_errors(sample(kind)))
+    assert [f"{list(e.absolute_path)}: {e.message}" for e in errors] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["scores", "after", "accuracy", "value"], 1.2),
+        (["scores", "after", "accuracy"], {"value": None, "low": None, "high": None, "n": 0}),  # no reason
+        (["calibration", "temperature"], None),  # no reason
+        (["findings", 0, "severity"], "fatal"),
+        (["design", "extra"], 1),
+        (["source", "sha256"], "abc"),
+        (["provenance"], None),
+    ],
+)
+def test_schema_refuses(path: list[Any], value: Any) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((files("xent.audit") / "schema.json").read_text(encoding="utf-8"))
+    result = copy.deepcopy(sample())
+    inner: Any = result
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(result, schema, cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_come_back_from_the_page_as_they_were(kind: str) -> None:
+    result = sample(kind)
+    page = render(result)
+    assert json.loads(data_of(page)) == result
+    assert re.search(r"[<>&\u2028\u2029]", data_of(page)) is None
+    assert page.count("</script>") == 2
+    assert [tag for tag, _ in Tags(page).tags].count("script") == 2
+
+
+def test_hostile_file_name_stays_a_name() -> None:
+    result = sample()
+    result["source"]["name"] = '</title><script>alert("1")</script>{{data}}'
+    page = render(result)
+    assert [tag for tag, _ in Tags(page).tags].count("script") == 2
+    assert "&lt;/title&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;{{data}}</h1>" in page
+
+
+def test_page_needs_nothing_from_outside() -> None:
+    page = render(sample())
+    for tag, attributes in Tags(page).tags:
+        assert "src" not in attributes, tag
+        assert attributes.get("href", "#").startswith("#"), attributes  # type: ignore[union-attr]
+    frame = page.replace(data_of(page), "")
+    assert set(re.findall(r"https?://[^\s\"'`]+", frame)) <= {"http://www.w3.org/2000/svg"}
+    assert not re.search(
+        r"@import|url\(|fetch\(|XMLHttpRequest|innerHTML|insertAdjacentHTML|document\.write|eval\(", frame
+    )
+    assert re.search(r"^import ", frame, re.MULTILINE) is None
+
+
+def test_only_the_page_s_own_script_may_run() -> None:
+    page = render(sample())
+    script = page.split('<script type="module">')[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+
+
+def test_page_is_small() -> None:
+    page = render(sample())
+    assert len(page.encode()) - len(data_of(page).encode()) < 100_000
+
+
+def test_scripts_import_only_what_stands_before_them() -> None:
+    before: set[str] = set()
+    for package, name in _SCRIPTS:
+        text = (files(package) / name).read_text(encoding="utf-8")
+        imported = {Path(path).name for path in re.findall(r'^import .* from "([^"]+)";$', text, re.MULTILINE)}
+        assert len(re.findall(r"\bimport\b.*\bfrom\b", text)) == len(re.findall(r"^import .*;$", text, re.MULTILINE))
+        assert imported <= before, name
+        before.add(name)
+
+
+def test_a_nan_is_refused() -> None:
+    result = sample()
+    result["scores"]["baseline"]["nll"] = float("nan")
+    with pytest.raises(ValueError, match="JSON compliant"):
+        render(result)
+
+
+def test_verdict_in_one_sentence() -> None:
+    words = verdict(sample())
+    accuracy = sample()["scores"]["after"]["accuracy"]["value"]
+    assert words.startswith(f"The model is right on {100 * accuracy:.1f} % of 899 scored rows; its loss is 7 % of")
+    assert "overconfident (T = 1.62), and what miscalibration remains is no more than chance would show" in words
+    assert words.endswith("1 error and 2 warnings should be settled before it is used.")
+    assert verdict(sample("missing")).count("no temperature could be fitted") == 1
+    assert verdict(sample("one")).endswith("no error or warning was found.")
+
+
+def test_verdict_of_a_bad_model() -> None:
+    result = sample()
+    result["scores"]["after"]["nll"]["value"] = 5.0
+    result["calibration"]["after"]["ece"]["p_value"] = 0.004
+    result["calibration"]["temperature"] = 0.7
+    words = verdict(result)
+    assert "its probabilities tell no more than the class shares alone" in words
+    assert "underconfident (T = 0.70), and its confidence is still miscalibrated, beyond chance (p = 0.004)" in words
+    result["scores"]["after"]["accuracy"] = missing("every row is ignored")
+    assert verdict(result).startswith("Nothing could be scored: every row is ignored")
+
+
+# --------------------------------------------------------------------------------------------------------- the browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if sync_playwright is None:
+        pytest.skip("playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine (set CHROMIUM to its path)")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+class Opened:
+    """Opens reports and keeps what went wrong in them."""
+
+    def __init__(self, browser: Browser, folder: Path) -> None:
+        self.browser, self.folder = browser, folder
+        self.troubles: list[str] = []
+        self.requests: list[str] = []
+
+    def __call__(self, result: dict[str, Any], width: int = 1280, **options: Any) -> Page:
+        path = self.folder / "report.html"
+        path.write_text(render(result), encoding="utf-8")
+        page = self.browser.new_page(viewport={"width": width, "height": 900}, **options)
+        page.on("console", lambda message: self.troubles.append(message.text))
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(path.as_uri())
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector("html[data-ready]", state="attached")
+            page.locator("figure .chart:empty").first.wait_for(state="detached")  # every chart is drawn
+        return page
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
+    opened = Opened(browser, tmp_path)
+    yield opened
+    for context in browser.contexts:
+        context.close()
+    assert opened.troubles == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_part_is_there_and_fits(open_page: Opened, kind: str, width: int) -> None:
+    page = open_page(sample(kind), width)
+    headings = page.eval_on_selector_all("section > h2", "all => all.map((h) => h.textContent)")
+    assert headings == [f"{i} {title}" for i, title in enumerate(HEADINGS, 1)]
+    links = page.eval_on_selector_all("#contents a", "all => all.map((a) => document.querySelector(a.hash) !== null)")
+    assert links == [True] * 12
+    page.eval_on_selector_all("details", "all => all.forEach((d) => (d.open = true))")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert open_page.requests == [page.url]
+    figures = page.eval_on_selector_all(
+        "figure",
+        """all => all.map((f) => ({
+            label: f.querySelector('svg').getAttribute('aria-label'),
+            title: f.querySelector('svg > title').textContent,
+            rows: f.querySelectorAll('details tbody tr').length,
+            small: [...f.querySelectorAll('svg text')]
+                .filter((t) => parseFloat(getComputedStyle(t).fontSize) < 10).length,
+            words: f.querySelector('svg').textContent,
+        }))""",
+    )
+    assert len(figures) >= 9
+    for figure in figures:
+        assert figure["label"] == figure["title"] != ""
+        assert figure["rows"] > 0
+        assert figure["small"] == 0
+        assert not re.search(r"NaN|undefined|null|Infinity", figure["words"]), figure
+    assert not re.search(r"\b(NaN|null|undefined|Infinity)\b|\[object", page.inner_text("main"))
+
+
+def cells(page: Page, caption: str) -> list[list[str]]:
+    rows: list[list[str]] = page.evaluate(
+        """caption => Array.from(
+            [...document.querySelectorAll('table')].find((t) => t.caption.textContent === caption).tBodies[0].rows,
+            (row) => Array.from(row.cells, (cell) => cell.textContent))""",
+        caption,
+    )
+    return rows
+
+
+def short(e: dict[str, Any], digits: int = 3) -> str:
+    return f"{e['value']:.{digits}f} [{e['low']:.{digits}f}, {e['high']:.{digits}f}]"
+
+
+def test_tables_carry_the_numbers_of_the_result(open_page: Opened) -> None:
+    result = sample()
+    page = open_page(result)
+    tiles = page.eval_on_selector_all(".tile .value", "all => all.map((v) => v.textContent)")
+    before, after = result["scores"]["before"], result["scores"]["after"]
+    assert tiles[0] == "899"
+    assert tiles[2] == f"{after['accuracy']['value']:.3f}"
+    assert tiles[3] == f"{before['nll']['value']:.3f} → {after['nll']['value']:.3f}"
+    assert tiles[5] == "1.625"
+    bins = result["calibration"]["after"]["bins"]
+    shown = cells(page, "Bins after")
+    assert [row[1] for row in shown] == [str(b["n"]) for b in bins]
+    assert [row[2] for row in shown] == [f"{b['confidence']:.3f}" for b in bins]
+    assert page.locator("figure", has_text="Reliability after").locator("svg .mark").count() == len(bins)
+    recalls = {k["name"]: k["recall"] for k in result["per_class"]}
+    lowest = sorted(recalls, key=lambda name: (recalls[name]["value"], name))
+    assert {row[0]: row[1] for row in cells(page, "Recall of each class")} == {n: short(recalls[n]) for n in lowest}
+    assert cells(page, "Recall of each class")[0][0] == lowest[0]
+    worst = result["worst_rows"]["rows"]
+    assert [int(row[0]) for row in cells(page, "Wrong rows, costliest first")] == [r["row"] for r in worst]
+    wrong = {(p["true"], p["predicted"]): p["count"] for p in result["confusion"]["pairs"]}
+    for true, predicted, count, _ in cells(page, "Most confused pairs"):
+        assert wrong[int(true), int(predicted)] == int(count)
+    assert cells(page, "Slices by scanner")[0][2].endswith("]")
+    assert cells(page, "Outcome of the policy")[0][1] == f"{result['thresholds']['decision']['one']:.3f}"
+
+
+def test_confusion_shows_rows_and_percentages(open_page: Opened) -> None:
+    result = sample()
+    page = open_page(result)
+    figure = page.locator("figure", has_text="Confusion of true and predicted")
+
+    def diagonal() -> list[str]:
+        marks: list[str] = figure.locator("svg .mark").evaluate_all(
+            "all => all.filter((_, i) => i % 11 === 0).map((m) => m.textContent)"
+        )
+        return marks
+
+    matrix = result["confusion"]["matrix"]
+    assert diagonal() == [str(matrix[i][i]) for i in range(10)]
+    figure.get_by_text("% of the true class").click()
+    assert [int(v) for v in diagonal()] == pytest.approx(
+        [100 * row[i] / sum(row) for i, row in enumerate(matrix)], abs=0.51
+    )
+    figure.get_by_text("% of the predicted class").click()
+    columns = [sum(row[j] for row in matrix) for j in range(10)]
+    assert [int(v) for v in diagonal()] == pytest.approx([100 * matrix[i][i] / columns[i] for i in range(10)], abs=0.51)
+
+
+def test_threshold_curve_of_a_chosen_class(open_page: Opened) -> None:
+    result = sample()
+    page = open_page(result)
+    figure = page.locator("figure", has_text="Recall and precision against the threshold")
+    figure.locator("select").select_option(label="9")
+    entry = result["thresholds"]["per_class"][9]
+    assert f"threshold {entry['threshold']:.3f}" in figure.locator("svg").inner_html()
+    assert figure.locator("svg .mark").count() == len(entry["curve"]) == figure.locator("tbody tr").count()
+
+
+def test_chart_is_read_out_with_the_keyboard(open_page: Opened) -> None:
+    result = sample()
+    page = open_page(result)
+    figure = page.locator("figure", has_text="Reliability after")
+    figure.locator("svg").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    second = result["calibration"]["after"]["bins"][1]
+    assert f"(mean {second['confidence']:.3f}): accuracy {short(second['accuracy'])}, {second['n']} rows" in (
+        figure.locator("output").inner_text()
+    )
+
+
+def test_long_tables_fold_and_sort(open_page: Opened) -> None:
+    page = open_page(sample("hundred"))
+    caption = "Every class, lowest recall first"
+    block = page.locator("div.table", has=page.locator("caption", has_text=caption))
+    assert block.locator("tbody tr:visible").count() == 20
+    block.get_by_role("button", name="Show all 100").click()
+    assert block.locator("tbody tr:visible").count() == 100
+    rows = block.get_by_role("button", name="Rows")
+    rows.click()
+    up = [int(row[1]) for row in cells(page, caption)]
+    rows.click()
+    down = [int(row[1]) for row in cells(page, caption)]
+    assert up == sorted(up) and down == sorted(up, reverse=True) and up[0] < up[-1]
+
+
+def test_hostile_names_are_text(open_page: Opened) -> None:
+    page = open_page(sample("hostile"))
+    shown = {row[0] for row in cells(page, "Every class, lowest recall first")}
+    assert shown == set(HOSTILE)
+    assert page.locator("img").count() == 0
+    assert page.locator("main b, main script").count() == 0
+
+
+def test_what_is_absent_says_why(open_page: Opened) -> None:
+    page = open_page(sample("missing"))
+    words = page.inner_text("main")
+    assert "No temperature was fitted: every fit row is right by a margin" in words
+    assert "No slice was given" in words
+    assert "No scored row is wrong." in words
+    row = next(r for r in cells(page, "Every class, lowest recall first") if r[0] == "never seen")
+    assert row[3:] == [
+        "— no scored row of this class",
+        "— no row predicted as this class",
+        "— no scored row of this class",
+    ]
+    row = next(r for r in cells(page, "Thresholds, lowest recall first") if r[0] == "never seen")
+    assert row[1] == "— no fit row of this class"
+    assert "No finding:" in open_page(sample("one")).inner_text("#findings")
+
+
+def test_gate_is_told(open_page: Opened) -> None:
+    page = open_page(sample("two"))
+    assert "The gate is not passed: 1 of 2 conditions failed." in page.inner_text("#verdict")
+    assert [row[:2] for row in cells(page, "The gate's conditions")] == [
+        ["ece <= 0.05", "passed"],
+        ["accuracy >= 0.999", "failed"],
+    ]
+
+
+def test_cross_fit_names_both_temperatures(open_page: Opened) -> None:
+    result = sample("cross-fit")
+    shown = cells(open_page(result), "The temperature of each half")
+    assert [row[1] for row in shown] == [f"{f['temperature']:.3f}" for f in result["calibration"]["fits"]]
+
+
+def luminance(colour: str) -> float:
+    parts = [float(v) / 255 for v in re.findall(r"[\d.]+", colour)[:3]]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast(open_page: Opened, scheme: Any) -> None:
+    page = open_page(sample(), color_scheme=scheme)
+    ground = luminance(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert (ground > 0.5) == (scheme == "light")
+    colours = page.evaluate(
+        """() => Object.fromEntries(['body', '.verdict', '.note', '.under', 'td', 'main a', '.status.error',
+            '.status.warning', '.status.ok', '.absent', 'figcaption p', '#contents a', '.kicker', 'svg text'].map((s) =>
+            [s, getComputedStyle(document.querySelector(s))[s === 'svg text' ? 'fill' : 'color']]))"""
+    )
+    ratios = {}
+    for selector, colour in colours.items():
+        light, dark = sorted([luminance(colour), ground], reverse=True)
+        ratios[selector] = (light + 0.05) / (dark + 0.05)
+    assert {s: round(r, 2) for s, r in ratios.items() if r < 4.5} == {}
+
+
+def test_theme_can_be_turned(open_page: Opened) -> None:
+    page = open_page(sample(), color_scheme="light")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Dark page").click()
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert luminance(dark) < 0.05 < luminance(light)
+    page.get_by_role("button", name="Light page").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == light
+
+
+def test_on_paper_everything_is_open_and_light(open_page: Opened) -> None:
+    page = open_page(sample("hundred"), color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.locator("main details:not([open])").first.wait_for(state="detached")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    block = page.locator("div.table", has=page.locator("caption", has_text="Every class, lowest recall first"))
+    assert block.locator("tbody tr:visible").count() == 100
+    assert page.locator("#contents").is_hidden()
+    assert page.locator("figure svg").first.is_visible()
+    page.emulate_media(media="screen")
+    page.locator("main details[open]").first.wait_for(state="detached")
+
+
+def test_without_javascript_the_verdict_stands_in_words(open_page: Opened) -> None:
+    page = open_page(sample(), java_script_enabled=False)
+    words = page.inner_text("main")
+    assert verdict(sample()) in words
+    assert f"Accuracy after calibration\t{short(sample()['scores']['after']['accuracy'])}" in words
+    assert "error XA301: Too few positives to promise the recall goal." in words
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ("count(1797)", "1,797"),
+        ("count(450.25)", "450.3"),
+        ("count(null)", "—"),
+        ("number(0.16834)", "0.168"),
+        ("number(12.345)", "12.35"),
+        ("number(-3.1e-11)", "−3.1 × 10⁻¹¹"),
+        ("number(0)", "0.000"),
+        ("share(0.99996)", "0.99996"),
+        ("share(1)", "1.000"),
+        ("share(0.00002)", "0.00002"),
+        ("percent(0.99999)", "> 99.9 %"),
+        ("estimate({value: 0.9511, low: 0.93, high: 0.967, n: 450})", "0.951 [0.930, 0.967]"),
+        ("estimate({value: 0.95123, low: 0.9502, high: 0.9522, n: 9e5})", "0.9512 [0.9502, 0.9522]"),
+        ("estimate({value: null, n: 0, reason: 'none'})", "—"),
+    ],
+)
+def test_numbers_as_text(browser: Browser, call: str, text: str) -> None:
+    module = base64.b64encode((files("xent.explorer") / "charts.js").read_bytes()).decode()
+    page = browser.new_page()
+    assert page.evaluate(f"import('data:text/javascript;base64,{module}').then((m) => m.format.{call})") == text
+    page.close()
