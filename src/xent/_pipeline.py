@@ -56,7 +56,7 @@ class _SoftmaxRows:
         _validate.reduction(function, options.reduction)
         self.scale = 1.0 / _validate.positive(function, "temperature", options.temperature)
         z = _validate.floating(function, "logits", logits)
-        self.axis = _validate.class_axis(function, z, options.axis)
+        self.axis = _validate.class_axis(function, "logits", z, options.axis)
         moved = np.moveaxis(z, self.axis, -1)
         self.shape = moved.shape
         n_classes = self.shape[-1]

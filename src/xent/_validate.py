@@ -41,27 +41,27 @@ def floating(function: str, argument: str, values: ArrayLike) -> Array:
     return array.astype(np.float64) if array.dtype.itemsize > 8 else array
 
 
-def class_axis(function: str, logits: Array, axis: int) -> int:
-    """Return ``axis`` as a non-negative number, having checked that the logits have it and that it is not empty."""
-    if logits.ndim == 0:
+def class_axis(function: str, argument: str, array: Array, axis: int) -> int:
+    """Return ``axis`` as a non-negative number, having checked that the array has it and that it is not empty."""
+    if array.ndim == 0:
         raise ShapeError(
             function,
-            "logits must have a class axis; got a single number",
-            "for one logit a decision use binary_cross_entropy or sigmoid",
+            f"{argument} must have a class axis; got a single number",
+            "pass one number a class; for one logit a decision use binary_cross_entropy or sigmoid",
         )
-    if not (isinstance(axis, (int, np.integer)) and -logits.ndim <= axis < logits.ndim):
+    if not (isinstance(axis, (int, np.integer)) and -array.ndim <= axis < array.ndim):
         raise ShapeError(
             function,
-            f"axis must be an axis of the logits; got axis={axis!r} for shape {logits.shape}",
+            f"axis must be an axis of {argument}; got axis={axis!r} for shape {array.shape}",
             "axis=-1 is the last one",
         )
-    if logits.shape[axis] == 0:
+    if array.shape[axis] == 0:
         raise ShapeError(
             function,
-            f"logits must have at least one class; got shape {logits.shape}, empty along axis {axis}",
+            f"{argument} must have at least one class; got shape {array.shape}, empty along axis {axis}",
             "pass axis= if the classes lie along another axis",
         )
-    return axis % logits.ndim
+    return int(axis) % array.ndim
 
 
 def is_class_index(function: str, target: ArrayLike, logits_shape: tuple[int, ...], axis: int) -> bool:

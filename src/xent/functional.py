@@ -28,7 +28,7 @@ def _rows(function: str, logits: ArrayLike, axis: int, temperature: float) -> tu
     """Return (rows (n, K), shape with the class axis last, class axis, 1/temperature)."""
     scale = 1.0 / _validate.positive(function, "temperature", temperature)
     z = _validate.floating(function, "logits", logits)
-    axis = _validate.class_axis(function, z, axis)
+    axis = _validate.class_axis(function, "logits", z, axis)
     moved = np.moveaxis(z, axis, -1)
     return moved.reshape(-1, moved.shape[-1]), moved.shape, axis, scale
 

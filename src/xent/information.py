@@ -21,7 +21,7 @@ Float64 = NDArray[np.float64]
 def _distribution(function: str, argument: str, probs: ArrayLike, axis: int) -> Float64:
     """Return the distributions as float64 with the classes last, each row divided by its sum."""
     array = _validate.floating(function, argument, probs)
-    moved = np.moveaxis(array, _validate.class_axis(function, array, axis), -1)
+    moved = np.moveaxis(array, _validate.class_axis(function, argument, array, axis), -1)
     rows = _validate.distributions(function, argument, moved.reshape(-1, moved.shape[-1]))
     normalised: Float64 = rows / rows.sum(axis=1, keepdims=True)
     return normalised.reshape(moved.shape)
@@ -153,7 +153,8 @@ def js_divergence(p: ArrayLike, q: ArrayLike, *, axis: int = -1) -> float | Floa
     """
     first, second = _pair("js_divergence", p, q, axis)
     middle = (first + second) / 2.0
-    return _result((_kl(first, middle) + _kl(second, middle)) / 2.0)
+    divergence = (_kl(first, middle) + _kl(second, middle)) / 2.0
+    return _result(np.minimum(divergence, math.log(2.0)))  # rounding may exceed the bound by an ulp
 
 
 def _mean_nll(function: str, nll: ArrayLike, weight: ArrayLike | None) -> float:

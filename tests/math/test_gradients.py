@@ -1,0 +1,141 @@
+"""Gradients against central differences in 50 digits, and what has no part in a gradient.
+
+An entry of the gradient is a difference of terms no larger than its row's weight / T, so that is what its error is
+measured against: 8 eps of it.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+import xent
+
+LOGITS = np.array([[0.5, -1.25, 3.0, 0.0], [10.0, -10.0, 2.0, 9.5], [-0.3, 0.1, 0.7, -2.0]])
+INDEX = np.array([2, 1, 0])
+PROBS = np.array([[0.1, 0.0, 0.6, 0.3], [0.0, 0.0, 0.0, 1.0], [0.25, 0.25, 0.25, 0.25]])
+cross_entropy_grad = xent.value_and_grad(xent.cross_entropy)
+binary_grad = xent.value_and_grad(xent.binary_cross_entropy)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("sample_weight", [None, [1.0, 0.25, 0.0]], ids=["", "sample_weight"])
+@pytest.mark.parametrize("weight", [None, [0.5, 2.0, 0.0, 1.25]], ids=["", "weight"])
+@pytest.mark.parametrize("target", [INDEX, PROBS], ids=["index", "probs"])
+def test_cross_entropy(exact, target, weight, sample_weight, smoothing, temperature, reduction):
+    options = {
+        "weight": weight,
+        "sample_weight": sample_weight,
+        "label_smoothing": smoothing,
+        "temperature": temperature,
+    }
+    _, grad = cross_entropy_grad(LOGITS, target, reduction=reduction, **options)
+    of_sum = "sum" if reduction == "none" else reduction  # rows do not depend on each other
+    expected = exact.gradient(lambda z: exact.cross_entropy(z, target, reduction=of_sum, **options), LOGITS)
+    assert exact.absolute_error(grad, expected) <= 8 * 2.0 / temperature
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("sample_weight", [None, [1.0, 0.25, 0.0]], ids=["", "sample_weight"])
+@pytest.mark.parametrize("pos_weight", [None, [0.0, 3.0, 1.0, 0.5]], ids=["", "pos_weight"])
+@pytest.mark.parametrize("weight", [None, [0.5, 2.0, 0.0, 1.25]], ids=["", "weight"])
+def test_binary_cross_entropy(exact, weight, pos_weight, sample_weight, smoothing, temperature, reduction):
+    target = np.array([[0.0, 1.0, 1.0, 0.5], [0.9, 0.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.1]])
+    options = {
+        "weight": weight,
+        "pos_weight": pos_weight,
+        "sample_weight": sample_weight,
+        "label_smoothing": smoothing,
+        "temperature": temperature,
+    }
+    _, grad = binary_grad(LOGITS, target, reduction=reduction, **options)
+    of_sum = "sum" if reduction == "none" else reduction
+    expected = exact.gradient(lambda z: exact.binary_cross_entropy(z, target, reduction=of_sum, **options), LOGITS)
+    assert exact.absolute_error(grad, expected) <= 8 * 6.0 / temperature
+
+
+@pytest.mark.parametrize("n_classes", [2, 17, 64, 65, 1000])
+def test_every_width_of_a_row(n_classes):
+    """softmax - onehot at widths where a compiled kernel may change its path."""
+    z = np.random.default_rng(n_classes).normal(0, 3, (19, n_classes))
+    y = np.arange(19) % n_classes
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    value, grad = cross_entropy_grad(z, y, reduction="sum")
+    np.testing.assert_allclose(grad, p - np.eye(n_classes)[y], rtol=1e-13, atol=1e-15)
+    assert value == pytest.approx(-np.log(p[np.arange(19), y]).sum(), rel=1e-14)
+
+
+POISON = [math.nan, math.inf, -math.inf]
+
+
+@pytest.mark.parametrize("poison", POISON)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("how", ["ignore_index", "sample_weight", "weight", "weight of probs"])
+def test_what_takes_no_part_has_no_value_and_no_gradient(how, reduction, poison):
+    """Exactly: even where its logits are NaN or infinite, and the other rows are as if it were not there."""
+    z = np.array([[poison, 1.0, poison], [0.5, -1.0, 0.25]])
+    target = {"ignore_index": [-100, 2], "weight of probs": [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]}.get(how, [0, 2])
+    option = {"sample_weight": {"sample_weight": [0, 1]}, "ignore_index": {}}.get(how, {"weight": [0, 1, 1]})
+    value, grad = cross_entropy_grad(z, target, reduction=reduction, **option)
+    alone, grad_alone = cross_entropy_grad(z[1:], [2], reduction=reduction)
+    np.testing.assert_array_equal(grad, [[0, 0, 0], *grad_alone])
+    np.testing.assert_array_equal(value, [0, *alone] if reduction == "none" else alone)
+
+
+@pytest.mark.parametrize("poison", POISON)
+@pytest.mark.parametrize("how", ["ignore_index", "sample_weight", "weight"])
+def test_what_takes_no_part_in_a_binary_loss(how, poison):
+    z = np.array([[poison, 0.5]]).T if how == "sample_weight" else np.array([poison, 0.5])
+    target = np.array([-100 if how == "ignore_index" else 1, 0]).reshape(z.shape)
+    option = {} if how == "ignore_index" else {how: [0, 2]}
+    value, grad = binary_grad(z, target, **option)
+    assert value == pytest.approx(math.log1p(math.exp(0.5)), rel=1e-15)
+    np.testing.assert_allclose(grad.ravel(), [0.0, 1 / (1 + math.exp(-0.5))], rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize("nothing", ["ignored", "no weight", "no rows"])
+def test_a_mean_over_nothing_is_nan_and_moves_nothing(nothing):
+    z, y, weight = np.array([[math.nan, 1.0], [0.0, 2.0]]), np.array([0, 1]), None
+    if nothing == "ignored":
+        y = np.array([-100, -100])
+    elif nothing == "no weight":
+        weight = [0.0, 0.0]
+    else:
+        z, y = z[:0], y[:0]
+    value, grad = cross_entropy_grad(z, y, sample_weight=weight)
+    assert math.isnan(value)
+    np.testing.assert_array_equal(grad, np.zeros_like(z))
+    value, grad = binary_grad(z[:, 0], y, sample_weight=weight)
+    assert math.isnan(value)
+    np.testing.assert_array_equal(grad, np.zeros(len(z)))
+    assert cross_entropy_grad(z, y, sample_weight=weight, reduction="sum")[0] == 0.0
+
+
+def test_a_class_that_cannot_be_and_is_not_asked_for():
+    """-inf where the target has probability 0: value and gradient of the remaining classes."""
+    z = np.array([[-math.inf, 0.5, 2.0], [1.0, -math.inf, -math.inf]])
+    q = np.array([[0.0, 0.25, 0.75], [1.0, 0.0, 0.0]])
+    value, grad = cross_entropy_grad(z, q, reduction="none")
+    p = 1 / (1 + math.exp(1.5))
+    np.testing.assert_allclose(value, [-0.25 * math.log(p) - 0.75 * math.log1p(-p), 0.0], rtol=4e-16, atol=0)
+    np.testing.assert_allclose(grad, [[0.0, p - 0.25, 0.25 - p], [0.0, 0.0, 0.0]], rtol=1e-15, atol=0)
+
+
+def test_an_impossible_target_costs_everything_and_still_has_a_direction():
+    value, grad = cross_entropy_grad([[-math.inf, 0.0, 0.0]], [0])
+    assert value == math.inf
+    np.testing.assert_array_equal(grad, [[-1.0, 0.5, 0.5]])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_the_gradient_has_the_dtype_of_the_logits(dtype):
+    _, grad = cross_entropy_grad(np.zeros((1, 2), dtype), [0], sample_weight=[1e6], reduction="sum")
+    expected = np.array([[-5e5, 5e5]]) if dtype != np.float16 else np.array([[-math.inf, math.inf]])  # beyond 65504
+    np.testing.assert_array_equal(grad, expected.astype(dtype), strict=True)
+    _, grad = binary_grad(np.zeros(1, dtype), [1], sample_weight=[1e6], reduction="sum")
+    np.testing.assert_array_equal(grad, expected[0, :1].astype(dtype), strict=True)

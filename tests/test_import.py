@@ -1,0 +1,79 @@
+"""What importing xent loads, seen from a fresh interpreter."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+import pytest
+
+import xent
+
+HEAVY = {"scipy", "sklearn", "torch", "jax", "triton", "pyarrow", "pandas", "matplotlib", "typer", "rich", "click"}
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the top-level modules outside the standard library that the code loads."""
+    script = f"""
+import json, sys
+before = set(sys.modules)
+{code}
+print(json.dumps(sorted({{name.partition(".")[0] for name in set(sys.modules) - before}})))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout)) - sys.stdlib_module_names
+
+
+def test_importing_xent_loads_only_xent():
+    assert loaded_by("import xent; dir(xent); xent.__all__") == {"xent"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import xent; xent.softmax([0.0, 1.0])",
+        "import xent; xent.value_and_grad(xent.cross_entropy)([0.0, 1.0], 0)",
+        "from xent import information; information.entropy([0.5, 0.5])",
+        "import xent.losses",
+        "from xent import XentError, binary_cross_entropy, CrossEntropy",
+    ],
+)
+def test_the_mathematics_loads_numpy_and_nothing_else(code):
+    assert loaded_by(code) == {"numpy", "xent"}
+
+
+def test_errors_load_nothing():
+    assert loaded_by("from xent import XentError, ShapeError") == {"xent"}
+
+
+def test_no_public_name_loads_a_framework():
+    names = ", ".join(f"xent.{name}" for name in xent.__all__)
+    assert not loaded_by(f"import xent; {names}") & HEAVY
+
+
+def test_every_public_name_is_what_it_says():
+    assert len(set(xent.__all__)) == len(xent.__all__)
+    for name in xent.__all__:
+        value = getattr(xent, name)
+        assert value is getattr(xent, name)
+        if name == "information":
+            assert value.__name__ == "xent.information"
+        else:
+            assert (value.__name__, value.__module__) == (name, xent._MODULE_OF[name])
+            assert value.__doc__
+    assert dir(xent) == sorted([*xent.__all__, "__version__"])
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"^module 'xent' has no attribute 'sotfmax'$"):
+        _ = xent.sotfmax
+    with pytest.raises(ImportError, match="cannot import name 'sotfmax'"):
+        exec("from xent import sotfmax")
+
+
+def test_the_version_is_that_of_the_distribution():
+    try:
+        installed = importlib.metadata.version("xent")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("xent is not installed, it runs from the source")
+    assert xent.__version__ == installed
