@@ -48,7 +48,8 @@ class RowScores(NamedTuple):
 
     ``nll`` is -log p_target in nats, ``confidence`` the largest probability, ``predicted`` its class (the first of
     equals), ``rank`` the number of classes placed before the target (0: the prediction is right; equals are ordered by
-    index), ``sum_squares`` is Σ p_k².
+    index), ``sum_squares`` is Σ p_k². In a row without a distribution nothing is predicted: ``predicted`` is -1 and
+    ``rank`` is K, so that it counts as wrong however many guesses are allowed.
     """
 
     nll: Float64
@@ -58,12 +59,19 @@ class RowScores(NamedTuple):
     sum_squares: Float64
 
 
+def _scaled(logits: Array, scale: float) -> Float64:
+    """Return scale · logits with contiguous rows, which NumPy sums pairwise, not one by one."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        z: Float64 = np.multiply(logits, scale, dtype=np.float64, order="C")
+    return z
+
+
 def _relative(logits: Array, scale: float) -> tuple[Float64, Float64, Float64]:
-    """Return (z - max, max, exp(z - max)), the last with zeros where z is -inf."""
-    with np.errstate(invalid="ignore"):
-        z = np.multiply(logits, scale, dtype=np.float64)
+    """Return (z - max, max, exp(z - max)), the first and last all NaN in a row that has no distribution."""
+    z = _scaled(logits, scale)
+    with np.errstate(invalid="ignore", over="ignore"):
         top = z.max(axis=1, initial=-np.inf)  # NaN wins over every number
-        relative = z - top[:, None]
+        relative = z - np.where(np.isfinite(top), top, np.nan)[:, None]
         return relative, top, np.exp(relative)
 
 
@@ -71,15 +79,17 @@ def _log_sum(exps: Float64) -> Float64:
     """Return log Σ exp(z - max) as log1p of the sum without its largest term, which is exactly 1."""
     rest = exps.copy()
     rest[np.arange(len(exps)), exps.argmax(axis=1)] -= 1.0
-    return np.log1p(rest.sum(axis=1))
+    log_sum: Float64 = np.log1p(rest.sum(axis=1))
+    return log_sum
 
 
 def _dot(coef: Array, relative: Float64) -> Float64:
     """Return Σ coef_k · relative_k over each row with 0 · (-inf) = 0, keeping NaN rows NaN."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         product = coef * relative
     product[(coef == 0.0) & (relative == -np.inf)] = 0.0
-    return product.sum(axis=1, dtype=np.float64)
+    total: Float64 = product.sum(axis=1, dtype=np.float64)
+    return total
 
 
 def row_stats(
@@ -104,6 +114,19 @@ def row_stats(
     return RowStats(top, _log_sum(exps), target_logit, mean_logit)
 
 
+def two_class_row(z: Float64) -> tuple[Float64, Float64, Float64]:
+    """Return (z - max, 0 - max, log_sum) of the two-class rows (0, z), for z of any shape.
+
+    Unlike a longer row it has a limit at both infinities, and takes it: (0, -inf, 0) at +inf, (-inf, 0, 0) at -inf.
+    """
+    return np.minimum(z, 0.0), np.minimum(-z, 0.0), np.log1p(np.exp(-np.abs(z)))
+
+
+def sigmoid(z: Float64) -> Float64:
+    """Return 1 / (1 + exp(-z)) without overflow, with full relative precision at both ends."""
+    return np.exp(np.minimum(z, 0.0)) / (1.0 + np.exp(-np.abs(z)))
+
+
 def row_softmax(logits: Array, *, scale: float = 1.0, log: bool = False) -> Array:
     """Return softmax (or its logarithm) of each row of ``scale * logits``, rounded once to the dtype of ``logits``."""
     if logits.size == 0:
@@ -113,7 +136,8 @@ def row_softmax(logits: Array, *, scale: float = 1.0, log: bool = False) -> Arra
         result = relative - _log_sum(exps)[:, None]
     else:
         result = exps / exps.sum(axis=1, keepdims=True)
-    return result.astype(logits.dtype, copy=False)
+    with np.errstate(over="ignore"):
+        return result.astype(logits.dtype, copy=False)
 
 
 def row_grad(
@@ -146,20 +170,21 @@ def row_grad(
         grad[with_target, target[live][with_target]] += coef_target[live][with_target]
     if class_coef is not None:
         grad += coef_class[live, None] * class_coef
-    result[live] = grad * scale
+    with np.errstate(invalid="ignore", over="ignore"):
+        result[live] = grad * scale
     return result
 
 
 def row_moments(logits: Array, *, scale: float = 1.0) -> tuple[Float64, Float64]:
     """Return mean and variance of ``logits - max(logits)`` under softmax(scale · logits), ``scale`` ≥ 0; each (n,).
 
-    They are the first two derivatives of log Σ exp(scale · (logits - max)) with respect to ``scale``: what Newton's method
-    needs to fit a temperature. Classes at -inf have probability 0 and contribute nothing, at ``scale`` 0 too.
+    They are the first two derivatives of log Σ exp(scale · (logits - max)) with respect to ``scale``: what Newton's
+    method needs to fit a temperature. Classes at -inf have probability 0 and contribute nothing, at ``scale`` 0 too.
     """
     if logits.size == 0:
         return np.zeros(len(logits)), np.zeros(len(logits))
     relative, _, _ = _relative(logits, 1.0)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         exps = np.where(relative == -np.inf, 0.0, np.exp(scale * relative))
     probs = exps / exps.sum(axis=1, keepdims=True)
     values = np.where(relative == -np.inf, 0.0, relative)
@@ -169,18 +194,20 @@ def row_moments(logits: Array, *, scale: float = 1.0) -> tuple[Float64, Float64]
 
 def row_scores(logits: Array, target: Array, *, scale: float = 1.0) -> RowScores:
     """Return what each row's prediction is worth against its class index ``target`` (all in 0 … K-1)."""
-    n = len(logits)
+    n, n_classes = logits.shape
     relative, _, exps = _relative(logits, scale)
     log_sum = _log_sum(exps)
-    at_target = relative[np.arange(n), target][:, None]
-    before = np.arange(logits.shape[1]) < target[:, None]
-    rank = ((relative > at_target) | ((relative == at_target) & before)).sum(axis=1)
+    known = ~np.isnan(log_sum)
+    z = _scaled(logits, scale)
+    z_target = z[np.arange(n), target][:, None]
+    first = np.arange(n_classes) < target[:, None]
+    rank = ((z > z_target) | ((z == z_target) & first)).sum(axis=1)
     total = exps.sum(axis=1)
     return RowScores(
-        nll=log_sum - at_target[:, 0],
+        nll=log_sum - relative[np.arange(n), target],
         confidence=np.exp(-log_sum),
-        predicted=relative.argmax(axis=1).astype(np.int64),
-        rank=rank.astype(np.int64),
+        predicted=np.where(known, z.argmax(axis=1), -1),
+        rank=np.where(known, rank, n_classes),
         sum_squares=(exps * exps).sum(axis=1) / (total * total),
     )
 
@@ -190,7 +217,8 @@ def odds_edges(bits: int) -> Float64:
 
     They are 0, then 2^e (1 + j/2^bits) for -30 ≤ e < 30 and 0 ≤ j < 2^bits, then 2^30.
 
-    Such an edge is a float64 whose trailing bits are zero, so the bin of a number is its leading bits: no logarithm is ever taken.
+    Such an edge is a float64 whose trailing bits are zero, so the bin of a number is its leading bits: no logarithm is
+    ever taken.
     """
     steps = 1 << bits
     exponents = np.repeat(np.arange(-30, 30), steps)
@@ -213,17 +241,19 @@ def class_histogram(
 
     ``counts``, ``hits`` and ``prob_sums`` have shape (K, len(odds_edges(bits))), float64: the weight of the rows whose
     probability of class k falls into the bin, of those among them whose target is k, and the weighted sum of the
-    probabilities. The bin is that of the odds p/(1-p) = e_k / Σ_{j≠k} e_j.
+    probabilities. The bin is that of the odds p/(1-p) = e_k / Σ_{j≠k} e_j. A row without a distribution adds nothing.
     """
-    n, n_classes = logits.shape
     _, _, exps = _relative(logits, scale)
+    known = ~np.isnan(exps).any(axis=1)
+    exps, target, weight = exps[known], target[known], None if weight is None else weight[known]
+    n, n_classes = exps.shape
     top = exps.argmax(axis=1)
     rest = exps.copy()
     rest[np.arange(n), top] -= 1.0
     rest_sum = rest.sum(axis=1)  # Σ without the largest term, 1: both differences below are of like size
     others = 1.0 + (rest_sum[:, None] - exps)
     others[np.arange(n), top] = rest_sum
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         odds = exps / others
     first = (1023 - 30) << bits  # the leading bits of 2^-30
     bins = np.clip((odds.view(np.int64) >> (52 - bits)) - first + 1, 0, counts.shape[1] - 1)
@@ -242,16 +272,16 @@ def row_hash(logits: Array) -> NDArray[np.uint64]:
     Rows that are the same bit for bit have the same hash; -0.0 and 0.0 differ.
     """
     words = np.ascontiguousarray(logits).view(np.uint32)
-    multipliers = _mix(np.arange(1, words.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
+    multipliers = mix64(np.arange(1, words.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
     sums = np.zeros(len(words), dtype=np.uint64)
     for start in range(0, words.shape[1], 64):  # a few columns at a time: the product is twice as wide as the words
         part = slice(start, start + 64)
         sums += (words[:, part] * multipliers[part]).sum(axis=1, dtype=np.uint64)
-    return _mix(sums)
+    return mix64(sums)
 
 
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the finaliser of SplitMix64 (Steele, Lea & Flood 2014): a bijection of 64-bit words that spreads every bit."""
+def mix64(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the finaliser of SplitMix64 (Steele, Lea & Flood 2014), a bijection of words that spreads every bit."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
