@@ -88,14 +88,15 @@ class TemperatureFit:
         mean, variance = kernels.row_moments(logits, scale=1.0 / self.temperature)
         slope = mean - at_target
         self._n += int((each > 0).sum())
+        # Sums and not dot products: a BLAS would share them among threads, and the bits would follow their number.
         self._weight += float(each.sum())
-        self._slope += float(each @ slope)
-        self._slope_squares += float((each * slope) @ (each * slope))
-        self._curvature += float(each @ variance)
-        self._slope_at_infinity += float(each @ -at_target)
+        self._slope += float((each * slope).sum())
+        self._slope_squares += float(np.square(each * slope).sum())
+        self._curvature += float((each * variance).sum())
+        self._slope_at_infinity -= float((each * at_target).sum())
         if self.passes == 0:
             mean_at_zero, _ = kernels.row_moments(logits, scale=0.0)
-            self._slope_at_zero += float(each @ (mean_at_zero - at_target))
+            self._slope_at_zero += float((each * (mean_at_zero - at_target)).sum())
 
     def step(self) -> None:
         """End a pass: take the Newton step in log β, kept inside the bracket that the sign of the slope gives."""
@@ -126,8 +127,8 @@ class TemperatureFit:
 
     def _within_bracket(self, log_beta: float, change: float) -> float:
         trial = log_beta + change
-        if self._low < trial < self._high:
-            return trial
+        if self._low < trial < self._high or trial == log_beta or math.isinf(self._high - self._low):
+            return trial  # a step points into the bracket, from its end
         return (self._low + self._high) / 2.0
 
     def _give_up(self) -> bool:
@@ -175,7 +176,8 @@ def fit_temperature(
     One logit m, the rest 0, a share a of right rows: T = m / log((K-1) a / (1-a)).
 
     >>> logits = [[4.0, 0.0, 0.0]] * 10
-    >>> round(fit_temperature(logits, [0] * 8 + [1] * 2).temperature, 6) == round(4.0 / np.log(2 * 0.8 / 0.2), 6)
+    >>> fit = fit_temperature(logits, [0] * 8 + [1] * 2)
+    >>> bool(np.isclose(fit.temperature, 4.0 / np.log(2 * 0.8 / 0.2)))
     True
     """
     function = "fit_temperature"
