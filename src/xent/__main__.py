@@ -12,7 +12,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
-        sys.exit(f"xent: the command line must have {error.name}; it is not installed\n\nhint: pip install 'xent[audit]'")
+        sys.exit(
+            f"xent: the command line must have {error.name}; it is not installed\n\nhint: pip install 'xent[audit]'"
+        )
     app()
 
 

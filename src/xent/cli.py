@@ -98,7 +98,9 @@ def audit(
     seed: Annotated[int, typer.Option(help="Of the cross-fit's halves and of simulated intervals.")] = 0,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option(help="error, warning, or a condition such as 'ece>0.03'; exit code 1. Repeatable.", show_default=False),
+        typer.Option(
+            help="error, warning, or a condition such as 'ece>0.03'; exit code 1. Repeatable.", show_default=False
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole result to stdout.")] = False,
 ) -> None:
@@ -135,7 +137,9 @@ def audit(
 def _audit(predictions: Path | None, out: Path, flags: dict[str, Any]) -> Outcome:
     if "logits" in flags and "probs" in flags:
         raise OptionError(
-            "xent audit", "--logits and --probs must not both be given; got both", "say which of the two the numbers are"
+            "xent audit",
+            "--logits and --probs must not both be given; got both",
+            "say which of the two the numbers are",
         )
     if "target-recall" in flags and "target-precision" in flags:
         raise OptionError(
@@ -207,7 +211,10 @@ def _clear_errors() -> Iterator[None]:
     except XentError as error:
         _stop(str(error), WRONG_USE if isinstance(error, OptionError) else BAD_DATA)
     except ModuleNotFoundError as error:
-        _stop(f"xent: this command must have {error.name}; it is not installed\n\nhint: pip install 'xent[audit]'", WRONG_USE)
+        _stop(
+            f"xent: this command must have {error.name}; it is not installed\n\nhint: pip install 'xent[audit]'",
+            WRONG_USE,
+        )
     except KeyboardInterrupt:
         _stop("xent: interrupted; nothing was written", 130)
 
@@ -224,7 +231,12 @@ def _progress() -> Iterator[Progress]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} rows"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} rows"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None)
         current = "reading"

@@ -44,7 +44,9 @@ def test_weights_repeat_rows():
     weight = random.integers(0, 4, 60)
     repeated = np.repeat(np.arange(60), weight)
     weighted = bins_of(confidence, correct, weight=weight).error().ece
-    assert weighted.value == pytest.approx(bins_of(confidence[repeated], correct[repeated]).error().ece.value, abs=1e-14)
+    assert weighted.value == pytest.approx(
+        bins_of(confidence[repeated], correct[repeated]).error().ece.value, abs=1e-14
+    )
     assert weighted.n == pytest.approx(weight.sum() ** 2 / (weight**2).sum())
 
 
@@ -89,7 +91,9 @@ def test_a_perfect_model_is_not_accused(n):
 
 
 @pytest.mark.parametrize("n", [100, 300, 3000])
-@pytest.mark.parametrize("truth", [lambda c: c - 0.1, lambda c: c**2, lambda c: 0.65 + 0 * c], ids=["shift", "square", "flat"])
+@pytest.mark.parametrize(
+    "truth", [lambda c: c - 0.1, lambda c: c**2, lambda c: 0.65 + 0 * c], ids=["shift", "square", "flat"]
+)
 def test_the_interval_covers(truth, n):
     exact = binned_truth(truth)
     errors = list(draws(truth, n, 250, seed=n))

@@ -1,5 +1,6 @@
 """Temperature scaling against closed forms, a general minimiser, and values computed elsewhere on real networks."""
 
+import itertools
 import math
 import pathlib
 
@@ -36,7 +37,9 @@ def reference(logits, target, weight=None):
     return math.exp(-found.x)
 
 
-@pytest.mark.parametrize(("m", "k", "right", "n"), [(4.0, 3, 8, 10), (1.0, 10, 30, 100), (30.0, 2, 51, 100), (0.05, 4, 99, 100)])
+@pytest.mark.parametrize(
+    ("m", "k", "right", "n"), [(4.0, 3, 8, 10), (1.0, 10, 30, 100), (30.0, 2, 51, 100), (0.05, 4, 99, 100)]
+)
 def test_closed_form(m, k, right, n):
     # One logit m, the rest 0, a share a of right rows: T = m / ln((K-1) a / (1-a)).
     logits = np.zeros((n, k))
@@ -79,7 +82,7 @@ def test_pieces_and_start_do_not_matter(cuts, start):
     fit = TemperatureFit(start)
     bounds = [0, *sorted(cuts), 400]
     while not fit.done:
-        for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+        for low, high in itertools.pairwise(bounds):
             fit.add(logits[low:high], target[low:high])
         fit.step()
     assert fit.temperature == pytest.approx(whole.temperature, rel=1e-7)
@@ -91,7 +94,9 @@ def test_weight_two_is_the_row_twice():
     weight = np.random.default_rng(3).integers(0, 4, size=120)
     repeated = np.repeat(np.arange(120), weight)
     weighted = fit_temperature(logits, target, sample_weight=weight)
-    assert weighted.temperature == pytest.approx(fit_temperature(logits[repeated], target[repeated]).temperature, rel=1e-9)
+    assert weighted.temperature == pytest.approx(
+        fit_temperature(logits[repeated], target[repeated]).temperature, rel=1e-9
+    )
     assert weighted.rows == (weight > 0).sum()
 
 

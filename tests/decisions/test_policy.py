@@ -32,7 +32,12 @@ def test_decisions_by_hand():
     # .787 ≥ .5 alone | .422 < .5, .422 ≥ .25 alone | the third class has no threshold | .982 ≥ .25 alone
     assert decision.label.tolist() == [0, 1, -1, 1]
     assert decision.top.tolist() == [0, 0, 2, 1]
-    assert decision.flags.tolist() == [[True, False, False], [False, True, False], [False, False, False], [False, True, False]]
+    assert decision.flags.tolist() == [
+        [True, False, False],
+        [False, True, False],
+        [False, False, False],
+        [False, True, False],
+    ]
 
 
 def test_a_threshold_is_reached_at_equality():

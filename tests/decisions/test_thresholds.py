@@ -53,9 +53,7 @@ def test_precision_is_reached_at_the_lowest_edge(seed, precision):
     probs = softmax(logits, axis=1)
     for k in range(4):
         edge = histogram.choose(k, Goal("precision", precision))
-        reached = [
-            (target[chosen] == k).mean() if (chosen := probs[:, k] >= t).any() else 0.0 for t in histogram.edges
-        ]
+        reached = [(target[chosen] == k).mean() if (chosen := probs[:, k] >= t).any() else 0.0 for t in histogram.edges]
         assert edge == np.flatnonzero(np.array(reached) >= precision)[0]
 
 
@@ -111,7 +109,7 @@ def test_a_recall_of_one_cannot_be_promised():
 
 
 def test_brier_parts_of_a_known_law():
-    # p ~ U(0,1), P(Y=1) = p²: Brier 1/6, reliability 1/30, resolution 4/45, uncertainty 2/9, each twice for two classes.
+    # p ~ U(0,1), P(Y=1) = p²: Brier 1/6, reliability 1/30, resolution 4/45, uncertainty 2/9; twice for two classes.
     n = 200_000
     p = (np.arange(n) + 0.5) / n
     logits = np.column_stack([np.zeros(2 * n), np.tile(np.log(p) - np.log1p(-p), 2)])
@@ -130,7 +128,9 @@ def test_flags_and_the_rule():
     assert unique_flag(flagged).tolist() == [0, -1, -1]
 
 
-@pytest.mark.parametrize(("kind", "value", "words"), [("recall", 0.0, "got 0.0"), ("f1", 0.9, "got 'f1'"), ("recall", 1.1, "got 1.1")])
+@pytest.mark.parametrize(
+    ("kind", "value", "words"), [("recall", 0.0, "got 0.0"), ("f1", 0.9, "got 'f1'"), ("recall", 1.1, "got 1.1")]
+)
 def test_bad_goals(kind, value, words):
     with pytest.raises(OptionError, match=words):
         Goal(kind, value)

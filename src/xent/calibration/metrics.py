@@ -22,10 +22,11 @@ _DRAWS = 2000
 class CalibrationError:
     """How far confidence and accuracy lie apart.
 
-    ``ece`` is Σ_b (n_b/n) |accuracy_b - confidence_b| with its 95 % interval; ``debiased`` subtracts much of what
-    chance adds to it (where the truth is 0, about half); ``null_95`` is the 95 % quantile of the ECE that a perfectly calibrated model with these confidences would show, and
-    ``p_value`` the probability that it shows at least this one. ``mce`` is the largest gap of a bin. ``band_low`` and
-    ``band_high`` say, bin by bin, where a calibrated model's accuracy falls in 95 % of samples of this size.
+    ``ece`` is ``Σ_b (n_b/n) |accuracy_b - confidence_b|`` with its 95 % interval; ``debiased`` subtracts much of what
+    chance adds to it (where the truth is 0, about half); ``null_95`` is the 95 % quantile of the ECE that a perfectly
+    calibrated model with these confidences would show, and ``p_value`` the probability that it shows at least this one.
+    ``mce`` is the largest gap of a bin. ``band_low`` and ``band_high`` say, bin by bin, where a calibrated model's
+    accuracy falls in 95 % of samples of this size.
     """
 
     ece: Estimate
@@ -40,8 +41,8 @@ class CalibrationError:
 class ConfidenceBins:
     """Confidence and accuracy in bins of equal width: [0, 1/B), [1/B, 2/B), …, [(B-1)/B, 1]; the last bin holds 1.0.
 
-    ``weight``, ``weight_squares``, ``confidence`` and ``correct`` are sums over the rows of each bin, shape (B,): of w, w², w·confidence
-    and w·correct.
+    ``weight``, ``weight_squares``, ``confidence`` and ``correct`` are sums over the rows of each bin, shape (B,): of w,
+    w², w·confidence and w·correct.
     """
 
     def __init__(self, sums: Float64) -> None:
@@ -49,6 +50,7 @@ class ConfidenceBins:
 
     @property
     def n_bins(self) -> int:
+        """The number of bins."""
         return len(self.weight)
 
     @staticmethod
@@ -60,10 +62,10 @@ class ConfidenceBins:
     def error(self, seed: int = 0) -> CalibrationError:
         """Return the calibration error of these bins.
 
-        The interval holds for the binned quantity, which is at most the true one. Its lower end is ECE - r, where r is the
-        97.5 % quantile of Σ_b (n_b/n) |noise_b|: by the triangle inequality the truth is not below it. Its upper end is ECE + 1.96 s
-        with s² = Σ_b (n_b/n)² var_b: ECE overestimates on average (Jensen), and varies no more than its terms. ``debiased``
-        is the estimate of Kumar et al. 2019 (arXiv:1909.10155) for the absolute gap.
+        The interval holds for the binned quantity, which is at most the true one. Its lower end is ECE - r, where r is
+        the 97.5 % quantile of ``Σ_b (n_b/n) |noise_b|``: by the triangle inequality the truth is not below it. Its
+        upper end is ECE + 1.96 s with s² = Σ_b (n_b/n)² var_b: ECE overestimates on average (Jensen), and varies no
+        more than its terms. ``debiased`` is the estimate of Kumar et al. 2019 (arXiv:1909.10155) for the absolute gap.
         """
         filled = self.weight > 0
         n_bins = self.n_bins
@@ -107,4 +109,5 @@ def _mean_absolute(mean: Float64, deviation: Float64) -> Float64:
     """Return E|X| for X ~ N(mean, deviation²)."""
     ratio = mean / deviation
     tail = np.array([math.erf(r / math.sqrt(2.0)) for r in ratio])
-    return deviation * math.sqrt(2.0 / math.pi) * np.exp(-(ratio**2) / 2.0) + mean * tail
+    folded: Float64 = deviation * math.sqrt(2.0 / math.pi) * np.exp(-(ratio**2) / 2.0) + mean * tail
+    return folded

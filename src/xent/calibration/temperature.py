@@ -1,8 +1,8 @@
 """Temperature scaling, fitted by Newton's method on sums: a few passes, no copy of the logits.
 
-The mean loss f(β) = mean(log Σ_k exp(β z_k) - β z_y) is convex in β = 1/T. With z taken relative to its row's maximum, the
-derivative of one row is E[z] - z_y and the second derivative Var[z], both under softmax(β z). Both are sums over rows, so
-rows may come in pieces and the whole is never held.
+The mean loss f(β) = mean(log Σ_k exp(β z_k) - β z_y) is convex in β = 1/T. With z taken relative to its row's maximum,
+the derivative of one row is E[z] - z_y and the second derivative Var[z], both under softmax(β z). Both are sums over
+rows, so rows may come in pieces and the whole is never held.
 
 Source: Guo et al. 2017 (arXiv:1706.04599).
 """
@@ -26,8 +26,8 @@ Float64 = NDArray[np.float64]
 class TemperatureFit:
     """A fit that is given its rows pass by pass, and moves to its next trial temperature after each pass.
 
-    Call :meth:`add` with every row (in pieces, in any order), then :meth:`step`; repeat until ``done``. :func:`fit_temperature`
-    does so for arrays.
+    Call :meth:`add` with every row (in pieces, in any order), then :meth:`step`; repeat until ``done``.
+    :func:`fit_temperature` does so for arrays.
 
     Parameters
     ----------
@@ -41,10 +41,11 @@ class TemperatureFit:
     temperature
         The present trial; when ``done``, the result. 1.0 where there is none (see ``reason``).
     standard_error
-        Of the temperature, by the sandwich formula, which does not assume the model to be right; NaN until a pass is complete.
+        Of the temperature, by the sandwich formula, which does not assume the model to be right; NaN until a pass is
+        complete.
     gradient
-        d mean loss / d log T in nats, measured at the last trial: the certificate of the fit. The last Newton step, taken after
-        it, leaves less than this.
+        d mean loss / d log T in nats, measured at the last trial: the certificate of the fit. The last Newton step,
+        taken after it, leaves less than this.
     rows
         Rows with weight in the last pass.
     passes
@@ -77,7 +78,7 @@ class TemperatureFit:
         self._n = 0
 
     def add(self, logits: Array, target: NDArray[np.int64], weight: Float64 | None = None) -> None:
-        """Add rows (n, K) with their class indices. Rows whose target has a logit of -inf are left out: no T helps them."""
+        """Add rows (n, K) with their class indices; those whose target has a logit of -inf are left out: no T helps."""
         if self.done or len(logits) == 0:
             return
         kernels = backend_for(logits)

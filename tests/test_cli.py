@@ -1,0 +1,311 @@
+"""The command line as a user meets it: files of every kind, exit codes, what goes where, bad input."""
+
+import errno
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.resources import files
+
+import jsonschema
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
+from typer.testing import CliRunner
+
+import xent
+import xent._files
+import xent.audit
+from xent.cli import app
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def table(n=900, k=4, seed=0):
+    random = np.random.default_rng(seed)
+    label = random.integers(0, k, n)
+    logits = (random.normal(size=(n, k)) + 2.0 * np.eye(k)[label]).astype(np.float32)
+    return {
+        "logits": logits,
+        "label": label,
+        "split": random.choice(["calibration", "test"], n),
+        "weather": random.choice(["sun", "rain"], n),
+        "age": random.uniform(0, 90, n),
+        "w": random.uniform(0.5, 2, n),
+    }
+
+
+def write(folder, kind, data, wide=False):
+    """Write a table as a file of one kind; wide: one column a class."""
+    path = folder / f"predictions.{kind}"
+    columns = dict(data)
+    if kind == "npz":
+        np.savez(path, **columns)
+        return path
+    logits = columns.pop("logits")
+    if wide or kind == "csv":
+        columns = {**{f"logit_{k}": logits[:, k] for k in range(logits.shape[1])}, **columns}
+    else:
+        columns["logits"] = pa.FixedSizeListArray.from_arrays(pa.array(logits.ravel()), logits.shape[1])
+    arrow = pa.table(columns)
+    if kind == "parquet":
+        pq.write_table(arrow, path)
+    elif kind == "csv":
+        pa_csv.write_csv(arrow, path)
+    elif kind == "feather":
+        feather.write_feather(arrow, path, compression="uncompressed")
+    else:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, arrow.schema) as writer:
+            writer.write_table(arrow, max_chunksize=100)
+    return path
+
+
+def result_of(done):
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+KINDS = ["parquet", "feather", "arrow", "csv", "npz"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_format_gives_the_same_result(kind, tmp_path):
+    path = write(tmp_path, kind, table())
+    prefix = ["--logits", "logit_"] if kind == "csv" else []
+    options = [
+        "--split",
+        "split",
+        "--slice",
+        "weather",
+        "--slice",
+        "age:18,65",
+        "--weight",
+        "w",
+        "--out",
+        tmp_path / "o",
+    ]
+    result = result_of(run("audit", path, *prefix, *options, "--json"))
+    npz = write(tmp_path, "npz", table())
+    expected = result_of(run("audit", npz, *options, "--json"))
+    for part in ("design", "classes", "scores", "thresholds", "slices"):
+        assert _close(result[part], expected[part])
+    assert result["calibration"]["temperature"] == pytest.approx(expected["calibration"]["temperature"], rel=1e-6)
+    assert result["source"]["format"] == {"feather": "arrow"}.get(kind, kind)
+
+
+def _close(one, other):
+    """CSV keeps float32 to the digits that name it, so nothing may differ; sums may by rounding."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_close(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_close, one, other))
+    return one == pytest.approx(other, rel=1e-5, abs=1e-6) if isinstance(one, float) else one == other
+
+
+def test_what_goes_where(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("audit", write(tmp_path, "parquet", table()), "--split", "split", "--json")
+    result = result_of(done)
+    jsonschema.validate(result, json.loads(files("xent.audit").joinpath("schema.json").read_text(encoding="utf-8")))
+    assert "Temperature" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "xent-audit").iterdir()) == ["policy.json", "report.html"]
+    page = (tmp_path / "xent-audit" / "report.html").read_text(encoding="utf-8")
+    embedded = page.split('id="xent-result">', 1)[1].split("</script>", 1)[0]
+    assert json.loads(embedded) == result
+    assert run("audit", tmp_path / "predictions.parquet").stdout == ""
+
+
+def test_the_policy_reproduces_the_report(tmp_path):
+    data = table()
+    out = tmp_path / "out"
+    result = result_of(run("audit", write(tmp_path, "npz", data), "--split", "split", "--out", out, "--json"))
+    policy = xent.Policy.load(out / "policy.json")
+    test = data["split"] == "test"
+    decision = policy.decide(data["logits"][test])
+    label = data["label"][test]
+    after = result["scores"]["after"]
+    assert log_loss(label, decision.probs) == pytest.approx(after["nll"]["value"], rel=1e-10)
+    one = decision.label >= 0
+    assert one.mean() == pytest.approx(result["thresholds"]["decision"]["one"], abs=1e-12)
+    assert (decision.label == label)[one].mean() == pytest.approx(
+        result["thresholds"]["decision"]["accuracy_when_one"]["value"], abs=1e-12
+    )
+    for t in result["thresholds"]["per_class"]:
+        flagged = decision.flags[:, t["index"]]
+        assert flagged[label == t["index"]].mean() == pytest.approx(t["recall"]["value"], abs=1e-12)
+        assert flagged.mean() == pytest.approx(t["flagged_share"], abs=1e-12)
+
+
+def test_embedded_digits(tmp_path):
+    result = result_of(run("audit", "--out", tmp_path, "--json"))
+    label = load_digits().target
+    assert result["source"]["name"] == "UCI digits (embedded)"
+    assert [c["fit_rows"] + c["score_rows"] for c in result["classes"]] == pytest.approx(
+        0.6 * np.bincount(label), abs=1.5
+    )  # stratified: 40 % of each digit is left for training
+    assert result["scores"]["after"]["accuracy"]["value"] > 0.9
+    assert result["scores"]["after"]["nll"]["value"] < result["scores"]["before"]["nll"]["value"]
+    assert [s["column"] for s in result["slices"]] == ["ink"]
+
+
+def test_probabilities_are_said_to_be(tmp_path):
+    data = table()
+    with np.errstate(over="ignore"):
+        probs = np.exp(data["logits"].astype(float))
+    data["probs"] = probs / probs.sum(axis=1, keepdims=True)
+    path = write(tmp_path, "npz", data)
+    out = ["--split", "split", "--out", tmp_path / "o", "--json"]
+    from_logits = result_of(run("audit", path, *out))
+    from_probs = result_of(run("audit", path, "--probs", "probs", *out))
+    assert from_probs["source"]["kind"] == "probs"
+    assert from_probs["calibration"]["temperature"] == pytest.approx(
+        from_logits["calibration"]["temperature"], rel=1e-6
+    )
+    mistaken = result_of(run("audit", path, "--logits", "probs", *out))
+    assert mistaken["findings"][0]["code"] == "XA101"
+    assert run("audit", path, "--logits", "logits", "--probs", "probs").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("conditions", "code"),
+    [
+        (["ece>0.9"], 0),
+        (["ece>=0"], 1),
+        (["accuracy<0.1", "nll_before > 5"], 0),
+        (["accuracy<0.1", "accuracy<1.1"], 1),
+        (["error"], 0),
+        (["info"], 1),
+    ],
+)
+def test_gates(conditions, code, tmp_path):
+    path = write(tmp_path, "npz", table())
+    options = [option for condition in conditions for option in ("--fail-on", condition)]
+    done = run("audit", path, "--split", "split", "--out", tmp_path / "o", "--json", *options)
+    assert done.exit_code == code
+    gate = json.loads(done.stdout)["gate"]
+    assert gate["passed"] is (code == 0)
+    assert [c["condition"] for c in gate["conditions"]] == conditions
+    assert (tmp_path / "o" / "report.html").exists()  # a failed gate is no reason to keep the report back
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fail-on", "ece!0.3"], "NAME OP NUMBER"),
+        (["--fail-on", "auc>0.3"], "the names are ece"),
+        (["--target-recall", "0.9", "--target-precision", "0.9"], "must not both be given"),
+        (["--target-recall", "1.5"], "got 1.5"),
+        (["--slice", "age:65,18"], "rising edges"),
+        (["--no-such-option"], "No such option"),
+        (["--label", "label", "--split", "split"], "must go with a file"),
+    ],
+)
+def test_wrong_use_is_2_before_any_work(arguments, words, tmp_path):
+    done = run("audit", *arguments, "--out", tmp_path / "o")
+    assert done.exit_code == 2
+    assert words in " ".join(done.stderr.split())
+    assert not (tmp_path / "o").exists()
+
+
+def bad_inputs():
+    """What is done to a good file, the options, and words of the message."""
+    return {
+        "no such file": (lambda path: path.unlink(), [], "no such file"),
+        "a folder": (lambda path: (path.unlink(), path.mkdir()), [], "director"),
+        "empty file": (lambda path: path.write_bytes(b""), [], "empty"),
+        "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-200]), [], "truncated|damaged|cut|incomplete"),
+        "missing column": (lambda path: None, ["--label", "lable"], "'lable'.*label"),
+        "missing split": (lambda path: None, ["--split", "fold"], "'fold'"),
+    }
+
+
+@pytest.mark.parametrize("case", bad_inputs())
+def test_bad_files_are_3_and_leave_nothing(case, tmp_path):
+    damage, options, words = bad_inputs()[case]
+    path = write(tmp_path, "parquet", table())
+    damage(path)
+    done = run("audit", path, *options, "--out", tmp_path / "o")
+    assert done.exit_code == 3, done.output
+    assert re.search(words, " ".join(done.stderr.split())), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"label": np.linspace(0, 1, 900)}, "label.*integers"),
+        ({"logits": np.zeros((900, 1), np.float32)}, "one class|at least 2|two"),
+        ({"label": np.full(900, 77)}, "at least one valid row|must hold valid rows"),
+        ({"w": np.full(900, -1.0)}, "weight|w"),
+    ],
+)
+def test_bad_tables_are_3(changes, words, tmp_path):
+    path = write(tmp_path, "npz", {**table(), **changes})
+    done = run("audit", path, "--split", "split", "--weight", "w", "--out", tmp_path / "o")
+    assert done.exit_code == 3, done.output
+    message = " ".join(done.stderr.split())
+    assert re.search(words, message), message
+    assert "hint:" in message
+    assert not (tmp_path / "o").exists()
+
+
+def test_ragged_lists(tmp_path):
+    path = tmp_path / "ragged.parquet"
+    pq.write_table(pa.table({"logits": [[1.0, 2.0], [1.0, 2.0, 3.0]], "label": [0, 1]}), path)
+    done = run("audit", path, "--out", tmp_path / "o")
+    assert done.exit_code == 3
+    assert "row 1" in done.stderr
+
+
+def test_wrong_extension(tmp_path):
+    path = write(tmp_path, "parquet", table()).rename(tmp_path / "predictions.csv")
+    done = run("audit", path, "--out", tmp_path / "o")
+    assert done.exit_code == 3
+    assert "Parquet" in done.stderr
+
+
+def test_no_permission_to_write(tmp_path):
+    (tmp_path / "o").write_text("a file, not a folder")
+    done = run("audit", write(tmp_path, "npz", table()), "--out", tmp_path / "o")
+    assert done.exit_code == 3
+    assert "--out" in done.stderr
+    assert (tmp_path / "o").read_text() == "a file, not a folder"
+
+
+def test_a_full_disk_leaves_the_old_report(tmp_path, monkeypatch):
+    path = write(tmp_path, "npz", table())
+    assert run("audit", path, "--out", tmp_path / "o").exit_code == 0
+    before = {p.name: p.read_bytes() for p in (tmp_path / "o").iterdir()}
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(xent._files.os, "fsync", full)
+    done = run("audit", path, "--out", tmp_path / "o", "--seed", "1")
+    assert done.exit_code == 3
+    assert "No space left" in done.stderr
+    assert {p.name: p.read_bytes() for p in (tmp_path / "o").iterdir()} == before
+
+
+def test_help_needs_no_numpy():
+    program = (
+        "import sys\nfrom xent.cli import app\n"
+        "try:\n    app(['audit', '--help'])\nexcept SystemExit as stop:\n"
+        "    print(stop.code, sorted({'numpy', 'pyarrow', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+    assert "--target-recall" in done.stdout
+
+
+def test_version():
+    assert run("--version").stdout.strip() == xent.__version__

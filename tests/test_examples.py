@@ -1,0 +1,83 @@
+"""Every example that a reader sees is run: docstrings, README, docs; Python at its prompt, and xent at the shell's."""
+
+import doctest
+import importlib
+import pathlib
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import xent
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(xent.__path__, "xent.")
+    if not module.name.endswith(("_native", "__main__"))
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name):
+    module = importlib.import_module(name)
+    names = {**vars(module), "np": np}
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    for test in finder.find(module, name, extraglobs=names):
+        runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_in_pages(page):
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert all(">>>" in block for block in blocks), "an example that cannot be run cannot be trusted"
+    test = doctest.DocTestParser().get_doctest("\n".join(blocks), {"np": np}, page.name, str(page), 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def commands():
+    for page in PAGES:
+        for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            for line in block.splitlines():
+                if line.startswith("$ xent "):
+                    yield pytest.param(line[2:], id=f"{page.name}: {line[2:]}")
+
+
+@pytest.fixture(scope="module")
+def predictions(tmp_path_factory):
+    """The table that the pages' commands speak of."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    random = np.random.default_rng(0)
+    n = 3000
+    label = random.integers(0, 3, n)
+    logits = random.normal(size=(n, 3)) + 2.0 * np.eye(3)[label]
+    folder = tmp_path_factory.mktemp("examples")
+    table = {
+        "logits": list(logits),
+        "label": label,
+        "split": random.choice(["calibration", "test"], n),
+        "weather": random.choice(["sun", "rain"], n),
+        "age": random.uniform(0, 90, n),
+    }
+    pq.write_table(pa.table(table), folder / "predictions.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_commands_in_pages(command, predictions):
+    done = subprocess.run(
+        [sys.executable, "-m", *shlex.split(command)], cwd=predictions, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (predictions / "xent-audit" / "report.html").stat().st_size > 50_000
