@@ -11,7 +11,7 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with its 95 % interval; ``n`` is the (effective) number of rows, ``reason`` says why there is no value."""
+    """A value with its 95 % interval; ``n`` is the (effective) number of rows, ``reason`` says why one is missing."""
 
     value: float
     low: float
@@ -37,9 +37,10 @@ def wilson(share: float, n: float, empty: str = "no rows") -> Estimate:
     """
     if not n > 0:
         return missing(empty)
+    share = min(max(share, 0.0), 1.0)  # sums of weights round
     spread = Z95 * Z95 / n
     centre = (share + spread / 2) / (1 + spread)
-    half = Z95 * math.sqrt(max(share * (1 - share), 0.0) / n + spread / (4 * n)) / (1 + spread)
+    half = Z95 * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
     low = 0.0 if share <= 0 else max(centre - half, 0.0)
     high = 1.0 if share >= 1 else min(centre + half, 1.0)
     return Estimate(share, low, high, n)

@@ -1,4 +1,4 @@
-"""The audit: from a table of a classifier's outputs to scores, calibration, thresholds, findings, a report and a policy.
+"""The audit: from a table of a classifier's outputs to scores, calibration, thresholds, findings, report and policy.
 
 >>> from xent.audit import audit, Options
 >>> from xent.audit.embedded import digits
@@ -76,7 +76,8 @@ def audit(
     Parameters
     ----------
     source
-        The table: :func:`xent.audit.readers.open_table` of a file, or :class:`xent.audit.readers.ArraySource` of arrays.
+        The table: :func:`xent.audit.readers.open_table` of a file, or :class:`xent.audit.readers.ArraySource` of
+        arrays.
     options
         Goal of the thresholds, slices, ignore_index, seed, bins.
     fail_on

@@ -15,8 +15,8 @@ NAME = "UCI digits (embedded)"
 def digits(seed: int = 0) -> ArraySource:
     """Return the logits of a softmax regression on the digits that it was not trained on.
 
-    1797 images of 8 × 8 pixels are split, stratified by digit, into 40 % to train, 30 % to calibrate and 30 % to test. ``ink``,
-    the mean darkness of an image (0 … 16), is there to slice by.
+    1797 images of 8 × 8 pixels are split, stratified by digit, into 40 % to train, 30 % to calibrate and 30 % to test.
+    ``ink``, the mean darkness of an image (0 … 16), is there to slice by.
 
     Source: Alpaydin & Kaynak 1998 (doi:10.24432/C50P49).
     """

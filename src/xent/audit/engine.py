@@ -1,8 +1,11 @@
 """The passes of an audit over its rows.
 
-Pass 1 looks at every row: what cannot be scored, the uncalibrated scores, hashes, samples. Then a pass a Newton step fits
-the temperatures (a sample of pass 1 gives the start, so that few are needed). The last pass scores with the fitted temperatures. Between
-passes only sums, histograms and bounded samples are kept: memory does not grow with the rows.
+Pass 1 looks at every row: what cannot be scored, the uncalibrated scores, hashes, samples. Then a pass a Newton step
+fits the temperatures (a sample of pass 1 gives the start, so that few are needed). One more gives the histograms that
+thresholds are chosen from, and the last one scores. Between passes only sums, histograms and bounded samples are kept:
+memory does not grow with the rows.
+
+Cross-fitting is strict: whatever scores a row, temperature and thresholds, was chosen without any row of its half.
 """
 
 from __future__ import annotations
@@ -17,15 +20,15 @@ from numpy.typing import NDArray
 from xent.audit.options import Options
 from xent.audit.rows import InputFacts, Rows, read_rows
 from xent.audit.sketch import SmallestKeys, uniform_keys
-from xent.audit.slicing import Slicer
+from xent.audit.slicing import Slicer, too_many
 from xent.audit.source import Source
-from xent.audit.statistics import Confusion, LossShare, Ranks, ScoreSums, SliceTable, WorstRows
+from xent.audit.statistics import Confusion, LossChange, LossShare, Ranks, ScoreSums, SliceTable, WorstRows
 from xent.calibration.metrics import ConfidenceBins
 from xent.calibration.temperature import TemperatureFit
 from xent.decisions.thresholds import OddsHistogram, flags
-from xent.errors import DataError
+from xent.errors import DataError, OptionError
 from xent.kernels import backend_for
-from xent.kernels.numpy import RowScores, mix64
+from xent.kernels.numpy import RowScores
 
 Array = NDArray[Any]
 
@@ -42,13 +45,34 @@ def no_progress(step: str, done: int, total: int | None) -> None:
 
 @dataclass
 class Duplicates:
-    """Rows whose scores and label stand in more than one place, among those with the smallest hashes."""
+    """Rows whose scores and label stand in more than one place, among those with the smallest hashes.
+
+    Rows with one probability of exactly 1 are ``certain`` and not looked at: they repeat by nature. ``mixed`` rows have
+    the scores of another with another label. ``by_chance`` is how many rows of this precision and number of classes may
+    repeat though they are different.
+    """
 
     rows: int = 0
     across: int = 0
     within: int = 0
+    mixed: int = 0
+    certain: int = 0
+    by_chance: float = 0.0
     exact: bool = True
     pairs: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def repeated(self) -> int:
+        """The number of rows that have a copy."""
+        return self.across + self.within
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the scores are too coarse (a tree's, rounded ones, one float32) to tell a copy from another row.
+
+        Copies are seldom the most of a table, and seldom have another label.
+        """
+        return self.repeated > self.rows / 2 or self.repeated <= self.by_chance or self.mixed > self.repeated / 5
 
 
 class Measured:
@@ -79,26 +103,28 @@ class Audit:
         self.facts = InputFacts()
         self.sha256: str | None = None
         self.slicers = [Slicer(spec, options.seed) for spec in options.slices]
+        self._slice_columns = [_place(spec.column, description.slice_columns) for spec in options.slices]
         self.slice_tables = [SliceTable(options.n_bins) for _ in options.slices]
         self.duplicates = Duplicates()
         self._hashes = SmallestKeys(_HASHES)
-        self._samples = [SmallestKeys(max(2000, _SAMPLE_NUMBERS // n_classes)) for _ in range(1 if self.split else 2)]
+        self._samples = [SmallestKeys(max(200, _SAMPLE_NUMBERS // n_classes)) for _ in range(1 if self.split else 2)]
         #: One fit for each number in Rows.fit, and for cross-fitting one more over all rows, which the policy carries.
         self.fits: list[TemperatureFit] = []
         self.fit_rows = self.score_rows = 0
         self.fit_weight, self.score_weight = np.zeros(n_classes), np.zeros(n_classes)
         self.fit_counts, self.score_counts = np.zeros(n_classes, np.int64), np.zeros(n_classes, np.int64)
         self.before, self.after = Measured(n_classes, options.n_bins), Measured(n_classes, options.n_bins)
-        self.before_histogram = OddsHistogram(n_classes)
-        #: Of the rows that choose thresholds, and of those that they are scored on, one each a fit.
-        self.fit_histograms = [OddsHistogram(n_classes) for _ in self._samples]
-        self.score_histograms = self.fit_histograms[::-1]
-        if self.split:
-            self.score_histograms = [OddsHistogram(n_classes)]
+        self.loss_change = LossChange()
+        self.before_histogram, self.after_histogram = OddsHistogram(n_classes), OddsHistogram(n_classes)
         self.by_class, self.by_predicted = ScoreSums(n_classes, 1), ScoreSums(n_classes, 1)
         self.confusion = Confusion(n_classes) if n_classes <= Confusion.MAX_CLASSES else None
         self.worst, self.loss_share = WorstRows(), LossShare()
+        #: The thresholds that each fit chose, (K,), NaN for a class without one; like ``fits``, the policy's come last.
         self.thresholds: list[NDArray[np.float64]] = []
+        #: By class, of the rows that chose thresholds for others: what missed the goal, and all.
+        self.chosen_misses, self.chosen_weight = np.zeros(n_classes), np.zeros(n_classes)
+        #: Of the rows that a class flags: their weight, the sum of its squares, the weight of the class's own.
+        self.flagged, self.flagged_squares, self.flagged_own = (np.zeros(n_classes) for _ in range(3))
         self.flag_counts = np.zeros(3)  # weight of rows with none, one, several classes flagged
         self.unique = ScoreSums(1, 1)  # of rows with one class flagged, right or wrong
 
@@ -106,13 +132,6 @@ class Audit:
     def policy_fit(self) -> TemperatureFit:
         """The fit whose temperature the policy carries: over all rows that may be learnt from."""
         return self.fits[-1]
-
-    @property
-    def policy_histogram(self) -> OddsHistogram:
-        """The histogram that the policy's thresholds are chosen from."""
-        if self.split:
-            return self.fit_histograms[0]
-        return self.fit_histograms[0] + self.fit_histograms[1]
 
     # The passes ------------------------------------------------------------------------------------------------------
 
@@ -122,42 +141,45 @@ class Audit:
         total = self.source.description.rows if facts is not None else self.facts.rows
         for rows in read_rows(self.source, self.options.ignore_index, self.options.seed, facts):
             yield rows
-            done = int(rows.index[-1]) + 1 if len(rows.index) else done
+            done = int(rows.row[-1]) + 1 if len(rows.row) else done
             progress(step, done, total)
 
     def look(self, progress: Progress) -> None:
         """Pass 1."""
         for rows in self.rows("reading", progress, self.facts):
-            if len(rows.index) == 0:
+            if len(rows.row) == 0:
                 continue
             self._sample(rows)
             scored = rows.where(rows.score >= 0)
             fitted = rows.where(rows.fit >= 0)
-            self.fit_rows += len(fitted.index)
-            self.score_rows += len(scored.index)
+            self.fit_rows += len(fitted.row)
+            self.score_rows += len(scored.row)
             self.fit_counts += np.bincount(fitted.target, minlength=self.n_classes)
             self.score_counts += np.bincount(scored.target, minlength=self.n_classes)
             self.fit_weight += np.bincount(fitted.target, weights(fitted), self.n_classes)
             self.score_weight += np.bincount(scored.target, weights(scored), self.n_classes)
-            if len(scored.index):
+            if len(scored.row):
                 scores = backend_for(scored.logits).row_scores(scored.logits, scored.target)
                 self.before.add(scores, weights(scored))
                 self.before_histogram.add(scored.logits, scored.target, scored.weight, 1.0)
-                self.facts.zero_target.add(scored.index[np.isinf(scores.nll)], scored.target[np.isinf(scores.nll)])
+                self.facts.zero_target.add(scored.row[np.isinf(scores.nll)], scored.target[np.isinf(scores.nll)])
         self._check_rows()
         self._find_duplicates()
         for slicer in self.slicers:
             slicer.settle()
 
     def _sample(self, rows: Rows) -> None:
-        hashes = mix64(backend_for(rows.logits).row_hash(rows.logits) + rows.target.astype(np.uint64))
-        self._hashes.add(hashes, rows.index, rows.fit)
-        keys = uniform_keys(rows.index, self.options.seed + 1)
+        unsure = rows
+        if self.source.description.kind == "probs":
+            unsure = rows.where((rows.logits > -np.inf).sum(axis=1) > 1)
+            self.duplicates.certain += len(rows.row) - len(unsure.row)
+        self._hashes.add(backend_for(unsure.logits).row_hash(unsure.logits), unsure.row, unsure.fit, unsure.target)
+        keys = uniform_keys(rows.row, self.options.seed + 1)
         for number, sample in enumerate(self._samples):
             mine = rows.fit == number
             sample.add(keys[mine], rows.logits[mine], rows.target[mine])
-        for slicer, values in zip(self.slicers, rows.slices, strict=True):
-            slicer.learn(rows.index, values)
+        for slicer, column in zip(self.slicers, self._slice_columns, strict=True):
+            slicer.learn(rows.row, rows.slices[column])
 
     def _check_rows(self) -> None:
         facts = self.facts
@@ -168,37 +190,48 @@ class Audit:
         if self.split and facts.rows > facts.invalid + facts.ignored:
             raise DataError(
                 "xent audit",
-                f"split column {self.source.description.split_column!r} must hold valid rows of 'calibration' and of 'test'; "
-                f"got {self.fit_rows} and {self.score_rows}",
+                f"split column {self.source.description.split_column!r} must hold valid rows of 'calibration' and of "
+                f"'test'; got {self.fit_rows} and {self.score_rows}",
                 "leave --split out to cross-fit",
             )
         raise DataError(
             "xent audit",
-            f"{self.source.description.name} must have at least one valid row to fit and one to score; of {facts.rows} rows "
-            f"{facts.ignored} are ignored, {facts.label_missing.count} have no label, {facts.label_range.count} have a label outside "
-            f"0 … {self.n_classes - 1}, {facts.not_finite.count} have NaN or infinite scores, "
-            f"{facts.not_distribution.count} are no distribution",
+            f"{self.source.description.name} must have at least one valid row to fit and one to score; of {facts.rows} "
+            f"rows {facts.ignored} are ignored, {facts.weightless} have weight 0, {facts.label_missing.count} have no "
+            f"label, {facts.label_range.count} have a label outside 0 … {self.n_classes - 1}, "
+            f"{facts.not_finite.count} have NaN or infinite scores, {facts.not_distribution.count} are no distribution",
             "check --label, --ignore-index and whether the scores are --logits or --probs",
         )
 
     def _find_duplicates(self) -> None:
-        """Compare hashes across the two sides; a sample by hash keeps equal rows together, so the shares are unbiased."""
-        order = np.argsort(self._hashes.keys, kind="stable")
-        keys, (index, side) = self._hashes.keys[order], (column[order] for column in self._hashes.columns)
-        found = Duplicates(rows=len(keys), exact=self._hashes.complete)
-        starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-        sizes = np.diff(np.concatenate([starts, [len(keys)]]))
-        for start, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
-            group = slice(start, start + size)
-            sides = side[group]
-            if (sides != sides[0]).any():
-                found.across += int(size)
-                other = int((sides != sides[0]).argmax())
-                if len(found.pairs) < 5:
-                    found.pairs.append((int(index[start]), int(index[start + other])))
-            else:
+        """Compare hashes across the two sides; a sample by hash keeps equal rows together, so shares are unbiased."""
+        found = self.duplicates
+        found.rows, found.exact = len(self._hashes.keys), self._hashes.complete
+        # Of N rows each meets one of the others by chance if their last K - 1 scores have the same random digits.
+        dtype = np.dtype(self.source.description.dtype)
+        digits = float(np.finfo(dtype).nmant) if dtype.kind == "f" else 0.0
+        found.by_chance = found.rows * (self.facts.usable - found.certain) * 2.0 ** (-digits * (self.n_classes - 1))
+        if found.rows == 0:
+            return
+        row, side, label = self._hashes.columns
+        order = np.lexsort((row, label, self._hashes.keys))
+        keys, row, side, label = self._hashes.keys[order], row[order], side[order], label[order]
+        new_scores = np.concatenate([[True], keys[1:] != keys[:-1]])
+        new_label = new_scores | np.concatenate([[True], label[1:] != label[:-1]])
+        starts, labels = np.flatnonzero(new_scores), np.flatnonzero(new_label)
+        sizes = np.diff(np.concatenate([starts, [found.rows]]))
+        kinds = np.add.reduceat(new_label.astype(np.int64), starts)
+        found.mixed = int(sizes[kinds > 1].sum())
+        sizes = np.diff(np.concatenate([labels, [found.rows]]))
+        for start, size in zip(labels[sizes > 1], sizes[sizes > 1], strict=True):
+            sides = side[start : start + size]
+            other = int((sides != sides[0]).argmax())
+            if other == 0:
                 found.within += int(size)
-        self.duplicates = found
+                continue
+            found.across += int(size)
+            if len(found.pairs) < 5:
+                found.pairs.append((int(row[start]), int(row[start + other])))
 
     def fit(self, progress: Progress) -> None:
         """Fit the temperatures, a pass a Newton step."""
@@ -209,37 +242,38 @@ class Audit:
         while not all(fit.done for fit in self.fits):
             for rows in self.rows(f"fitting temperature, pass {self.policy_fit.passes + 1}", progress):
                 for number, fit in enumerate(self.fits):
-                    mine = rows.where(rows.fit == number if number < len(self._samples) else rows.fit >= 0)
+                    mine = self._fitted(rows, number)
                     fit.add(mine.logits, mine.target, mine.weight)
             for fit in self.fits:
                 fit.step()
 
-    def score(self, progress: Progress) -> None:
-        """The two last passes: histograms that thresholds are chosen from, then the scores."""
+    def _fitted(self, rows: Rows, number: int) -> Rows:
+        """Return the rows that a fit learns from; the last fit of a cross-fit learns from all."""
+        return rows.where(rows.fit == number if number < len(self._samples) else rows.fit >= 0)
+
+    def choose(self, progress: Progress) -> None:
+        """Choose the thresholds, each fit's on the rows and with the temperature of that fit alone."""
+        histograms = [OddsHistogram(self.n_classes) for _ in self.fits]
         for rows in self.rows("choosing thresholds", progress):
-            self._add_histograms(rows)
-        self._choose_thresholds()
+            for number, (fit, histogram) in enumerate(zip(self.fits, histograms, strict=True)):
+                mine = self._fitted(rows, number)
+                histogram.add(mine.logits, mine.target, mine.weight, fit.temperature)
+        goal, classes = self.options.goal, range(self.n_classes)
+        self.thresholds = [np.array([each.threshold(k, goal) for k in classes]) for each in histograms]
+        for histogram in histograms[: len(self._samples)]:
+            missed, about = np.array([histogram.misses(k, goal) for k in classes]).T
+            self.chosen_misses += missed
+            self.chosen_weight += about
+
+    def score(self, progress: Progress) -> None:
+        """Score each row with the fit that did not learn from it."""
         for rows in self.rows("scoring", progress):
             for number in range(len(self._samples)):
                 self._score(rows.where(rows.score == number), number)
 
-    def _add_histograms(self, rows: Rows) -> None:
-        for number, histogram in enumerate(self.fit_histograms):
-            # Cross-fitting: a row is given the temperature that did not learn from it, here as where it is scored.
-            fit = number if self.split else 1 - number
-            mine = rows.where(rows.fit == number)
-            histogram.add(mine.logits, mine.target, mine.weight, self.fits[fit].temperature)
-        if self.split:
-            mine = rows.where(rows.score == 0)
-            self.score_histograms[0].add(mine.logits, mine.target, mine.weight, self.fits[0].temperature)
-
-    def _choose_thresholds(self) -> None:
-        for histogram in self.fit_histograms:
-            self.thresholds.append(choose_thresholds(histogram, self.options))
-
     def _score(self, rows: Rows, number: int) -> None:
         """Score the rows that fit ``number`` did not learn from."""
-        if len(rows.index) == 0:
+        if len(rows.row) == 0:
             return
         temperature = self.fits[number].temperature
         kernels = backend_for(rows.logits)
@@ -251,46 +285,51 @@ class Audit:
         self.by_predicted.add(scores.predicted, scores, target_prob, weight, no_bins)
         if self.confusion is not None:
             self.confusion.add(rows.target, scores.predicted, weight)
-        self.worst.add(rows.index, rows.target, scores)
+        self.worst.add(rows.row, rows.target, scores)
         self.loss_share.add(scores.nll, weight)
-        for slicer, table, values in zip(self.slicers, self.slice_tables, rows.slices, strict=True):
-            codes = table.codes(slicer.names(values))
+        stats = kernels.row_stats(rows.logits, rows.target)
+        self.loss_change.add(stats.log_sum - stats.target_logit, scores.nll, weight)
+        self.after_histogram.add(rows.logits, rows.target, rows.weight, temperature)
+        for slicer, table, column in zip(self.slicers, self.slice_tables, self._slice_columns, strict=True):
+            codes = table.codes(slicer.names(rows.slices[column]))
             if codes is None:
-                raise DataError(
-                    "xent audit",
-                    f"slice column {slicer.spec.column!r} must have at most {SliceTable.MAX_VALUES} values; it has more",
-                    "an identifier is no slice; group its values, or bin numbers with COLUMN:q5",
-                )
+                raise too_many(slicer.spec.column)
             table.sums.add(codes, scores, target_prob, weight, bins)
         self._count_flags(rows, scores, target_prob, weight, number)
 
-    def _count_flags(
-        self, rows: Rows, scores: RowScores, target_prob: Array, weight: Array, number: int
-    ) -> None:
-        """Play the policy's rule on these rows."""
-        scale = 1.0 / self.fits[number].temperature
-        logits = rows.logits.astype(np.float64, copy=False)  # as a policy does: a decision does not depend on the storage
-        probs = backend_for(logits).row_softmax(logits, scale=scale)
+    def _count_flags(self, rows: Rows, scores: RowScores, target_prob: Array, weight: Array, number: int) -> None:
+        """Play the policy's rule on these rows, in float64 as it does: a decision does not depend on the storage."""
+        logits = rows.logits.astype(np.float64, copy=False)
+        probs = backend_for(logits).row_softmax(logits, scale=1.0 / self.fits[number].temperature)
         flagged = flags(probs, self.thresholds[number])
+        own = flagged[np.arange(len(weight)), rows.target]
+        row, label = np.nonzero(flagged)
+        self.flagged += np.bincount(label, weight[row], self.n_classes)
+        self.flagged_squares += np.bincount(label, np.square(weight[row]), self.n_classes)
+        self.flagged_own += np.bincount(rows.target, weight * own, self.n_classes)
         how_many = np.minimum(flagged.sum(axis=1), 2)
         self.flag_counts += np.bincount(how_many, weight, 3)
         one = how_many == 1
         decided = RowScores(*(column[one] for column in scores))
-        right = flagged[one, rows.target[one]]
-        decided = decided._replace(rank=np.where(right, 0, 1))
+        decided = decided._replace(rank=np.where(own[one], 0, 1))
         zeros = np.zeros(int(one.sum()), dtype=np.int64)
         self.unique.add(zeros, decided, target_prob[one], weight[one], zeros)
 
 
-def choose_thresholds(histogram: OddsHistogram, options: Options) -> NDArray[np.float64]:
-    """Return each class's threshold on the calibrated probability, NaN where none reaches the goal."""
-    edges = [histogram.choose(k, options.goal) for k in range(len(histogram.counts))]
-    return np.array([np.nan if edge is None else histogram.edges[edge] for edge in edges])
+def _place(column: str, columns: tuple[str, ...]) -> int:
+    """Return where a column stands among those that a source was opened with."""
+    if column not in columns:
+        raise OptionError(
+            "xent audit",
+            f"a slice must be of a column that the source was given to read; got {column!r}",
+            f"it was given {', '.join(map(repr, columns)) or 'none'}: see Columns.slices, or slices= of ArraySource",
+        )
+    return columns.index(column)
 
 
 def weights(rows: Rows) -> NDArray[np.float64]:
     """Return the rows' weights, 1 each where there are none."""
-    return np.ones(len(rows.index)) if rows.weight is None else rows.weight
+    return np.ones(len(rows.row)) if rows.weight is None else rows.weight
 
 
 def _start(sample: SmallestKeys) -> float:
@@ -310,6 +349,7 @@ def run(source: Source, options: Options, progress: Progress = no_progress) -> A
     audit = Audit(source, options)
     audit.look(progress)
     audit.fit(progress)
+    audit.choose(progress)
     audit.score(progress)
     audit.sha256 = source.sha256()
     return audit

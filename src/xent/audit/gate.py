@@ -1,7 +1,9 @@
-"""Conditions that an audit must meet: ``--fail-on``. Needs nothing, so that a wrong condition is refused before any work."""
+"""Conditions that an audit must meet: ``--fail-on``. Needs nothing: a wrong condition is refused before any work."""
 
 from __future__ import annotations
 
+import math
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ Json = dict[str, Any]
 
 _METRICS = ("ece", "mce", "nll", "brier", "accuracy", "macro_recall", "perplexity", "temperature")
 _SEVERITIES = ("error", "warning", "info")
+_COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _FORM = re.compile(r"\s*([a-z_]+?)(_before)?\s*(<=|>=|<|>)\s*([-+0-9.eE]+)\s*")
 
 
@@ -37,11 +40,19 @@ class Condition:
             limit = float(match[4]) if match else None
         except ValueError:
             limit = None
-        if match is None or limit is None or match[1] not in _METRICS or (match[1] == "temperature" and match[2]):
+        if (
+            match is None
+            or limit is None
+            or not math.isfinite(limit)
+            or match[1] not in _METRICS
+            or (match[1] == "temperature" and match[2])
+        ):
             raise OptionError(
                 "xent audit",
-                f"--fail-on must be one of {', '.join(_SEVERITIES)}, or NAME OP NUMBER such as 'ece>0.03'; got {text!r}",
-                f"the names are {', '.join(_METRICS)}, each but temperature also with _before; the operators <, <=, >, >=",
+                f"--fail-on must be one of {', '.join(_SEVERITIES)}, or NAME OP NUMBER such as 'ece>0.03'; "
+                f"got {text!r}",
+                f"the names are {', '.join(_METRICS)}, each but temperature also with _before; the operators "
+                "<, <=, >, >=",
             )
         when = "before" if match[2] else "after"
         return cls(text, metric=match[1], when=when, operator=match[3], limit=limit)
@@ -53,12 +64,7 @@ class Condition:
             count = sum(finding["severity"] in worst for finding in result["findings"])
             return {"condition": self.text, "passed": count == 0, "value": count}
         value = self._value(result)
-        failed = value is None or {
-            "<": lambda: value < self.limit,
-            "<=": lambda: value <= self.limit,
-            ">": lambda: value > self.limit,
-            ">=": lambda: value >= self.limit,
-        }[self.operator]()
+        failed = value is None or _COMPARE[self.operator](value, self.limit)
         return {"condition": self.text, "passed": not failed, "value": value}
 
     def _value(self, result: Json) -> float | None:

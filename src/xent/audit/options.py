@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xent.decisions.thresholds import Goal
 from xent.errors import OptionError
@@ -26,13 +27,13 @@ class SliceSpec:
         column, colon, how = text.rpartition(":")
         if not colon:
             return cls(text)
-        if re.fullmatch(r"q[1-9]\d?", how) and int(how[1:]) >= 2:
+        if column and re.fullmatch(r"q[1-9]\d?", how) and int(how[1:]) >= 2:
             return cls(column, quantiles=int(how[1:]))
         try:
             edges = tuple(float(edge) for edge in how.split(","))
         except ValueError:
             edges = ()
-        if not edges or list(edges) != sorted(set(edges)):
+        if not (column and edges and all(map(math.isfinite, edges)) and list(edges) == sorted(set(edges))):
             raise OptionError(
                 "xent audit",
                 f"--slice must be COLUMN, COLUMN:q5 (quantile bins) or COLUMN:18,65 (rising edges); got {text!r}",
@@ -45,7 +46,7 @@ class SliceSpec:
 class Options:
     """The options of an audit that are not about where its columns lie."""
 
-    goal: Goal = Goal("recall", 0.99)
+    goal: Goal = field(default=Goal("recall", 0.99))
     slices: tuple[SliceSpec, ...] = ()
     ignore_index: int = -100
     seed: int = 0

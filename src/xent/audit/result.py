@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xent._estimates import Estimate, effective_size, missing, normal, wilson
-from xent.audit.engine import Audit, Measured, choose_thresholds
+from xent.audit.engine import Audit, Measured
 from xent.audit.options import Options
 from xent.audit.statistics import ScoreSums
 from xent.calibration.temperature import TemperatureFit
@@ -25,10 +25,14 @@ SCHEMA = "xent.audit/1"
 _CONFUSION_SHOWN = 40
 _PAIRS = 20
 _CURVE_POINTS = 60
+_NO_ROW = "no scored row is of this class"
+_LOG_MAX = 709.0  # exp of more is no float
 
 REASONS = {
-    "separable": "every row that the temperature learns from is classified right: the loss falls for ever as T goes to 0, so T stays 1",
-    "uninformative": "on the rows that the temperature learns from the scores do not help: the best T is infinite, so T stays 1",
+    "separable": "every row that the temperature learns from is classified right: the loss falls for ever as T goes "
+    "to 0, so T stays 1",
+    "uninformative": "on the rows that the temperature learns from the scores do not help: the best T is infinite, so "
+    "T stays 1",
     "no rows": "no row with weight and a finite score for its label, so T stays 1",
 }
 
@@ -42,6 +46,12 @@ def number(value: float) -> float | None:
 def _short(value: float) -> float:
     """Return a point of a curve with the digits that can be seen."""
     return float(f"{value:.5g}")
+
+
+def _short_odds(value: float) -> float:
+    """Return a probability with the digits that its odds need: near 1 it is the distance from 1 that counts."""
+    rarer = min(value, 1.0 - value)
+    return round(value, 4 - math.floor(math.log10(rarer))) if rarer > 0 else value
 
 
 def estimate(value: Estimate) -> Json:
@@ -58,7 +68,7 @@ def estimate(value: Estimate) -> Json:
 
 
 def build(audit: Audit, names: tuple[str, ...]) -> Json:
-    """Return all of the result that follows from the statistics; findings, review and provenance are added by the caller."""
+    """Return all of the result that follows from the statistics; the caller adds findings, review and provenance."""
     description = audit.source.description
     return {
         "schema": SCHEMA,
@@ -92,11 +102,10 @@ def build(audit: Audit, names: tuple[str, ...]) -> Json:
 def policy(audit: Audit, names: tuple[str, ...]) -> Policy:
     """Return the policy of an audit: fitted on every row that may be learnt from."""
     options, description = audit.options, audit.source.description
-    thresholds = choose_thresholds(audit.policy_histogram, options)
     return Policy(
         classes=names,
         temperature=audit.policy_fit.temperature,
-        thresholds=tuple(None if math.isnan(t) else float(t) for t in thresholds),
+        thresholds=tuple(None if math.isnan(t) else float(t) for t in audit.thresholds[-1]),
         scores=description.kind,
         goal={options.goal.kind: options.goal.value},
         fitted_on={
@@ -114,16 +123,19 @@ def _design(audit: Audit) -> Json:
     facts = audit.facts
     if audit.split:
         sentence = (
-            f"The temperature and the thresholds were chosen on the {audit.fit_rows:,} calibration rows; every score after "
-            f"calibration is measured on the {audit.score_rows:,} test rows, which chose nothing."
+            f"The temperature and the thresholds were chosen on the {audit.fit_rows:,} calibration rows; every score "
+            f"after calibration is measured on the {audit.score_rows:,} test rows, which chose nothing."
         )
     else:
         sentence = (
-            f"There is no split column, so the {audit.score_rows:,} rows were cut in two at random (seed {audit.options.seed}): each "
-            "half is scored with the temperature and the thresholds that the other half chose. The policy is fitted on all rows."
+            f"There is no split column, so the {audit.score_rows:,} rows were cut in two at random (seed "
+            f"{audit.options.seed}): each half is scored with the temperature and the thresholds that the other half "
+            "chose. The policy is fitted on all rows."
         )
     if facts.other_split:
         sentence += f" {facts.other_split:,} rows of other splits were left out."
+    if facts.weightless:
+        sentence += f" {facts.weightless:,} rows of weight 0 were left out."
     return {
         "mode": "split" if audit.split else "cross-fit",
         "fit_rows": audit.fit_rows,
@@ -149,22 +161,20 @@ def _classes(audit: Audit, names: tuple[str, ...]) -> list[Json]:
     ]
 
 
-def _merged(histograms: list[OddsHistogram]) -> OddsHistogram:
-    return histograms[0] if len(histograms) == 1 else histograms[0] + histograms[1]
-
-
 def _scores(audit: Audit) -> Json:
-    after = _merged(audit.score_histograms)
     return {
         "baseline": _baseline(audit),
         "before": _proper(audit.before, audit.before_histogram, audit),
-        "after": _proper(audit.after, after, audit),
+        "after": _proper(audit.after, audit.after_histogram, audit),
     }
 
 
 def _baseline(audit: Audit) -> Json:
-    """Return the scores of the model that knows only the class shares of the rows that fit (Laplace: none is 0)."""
-    fit, score = audit.fit_weight + 1.0, audit.score_weight
+    """Return the scores of the model that knows only the class shares of the rows that fit (Laplace: none is 0).
+
+    Weights count relative to their mean, so that their unit does not matter.
+    """
+    fit, score = audit.fit_weight * (audit.fit_rows / audit.fit_weight.sum()) + 1.0, audit.score_weight
     prior, share = fit / fit.sum(), score / max(score.sum(), 1e-300)
     return {
         "nll": number(-(share @ np.log(prior))),
@@ -180,11 +190,13 @@ def _proper(measured: Measured, histogram: OddsHistogram, audit: Audit) -> Json:
     reliability, resolution, uncertainty = histogram.brier_parts()
     n = total.size()
     ks = sorted({k for k in (1, 2, 3, 5, 10) if k < audit.n_classes} | {1})
+    reason = {"reason": nll.reason or "exp(NLL) exceeds every float"} if not nll.value < _LOG_MAX else {}
     return {
         "accuracy": estimate(total.accuracy()),
         "nll": estimate(nll),
         "nll_bits": number(nll.value / math.log(2.0)),
-        "perplexity": number(math.exp(nll.value)) if nll.value < 700 else None,
+        "perplexity": number(math.exp(nll.value)) if nll.value < _LOG_MAX else None,
+        **reason,
         "brier": {
             "value": number(brier),
             "reliability": number(reliability),
@@ -198,7 +210,10 @@ def _proper(measured: Measured, histogram: OddsHistogram, audit: Audit) -> Json:
 
 
 def _macro_recall(by_class: ScoreSums) -> Estimate:
-    """Return the mean recall of the classes that have rows; its error adds up theirs, each shrunk by one row right and one wrong."""
+    """Return the mean recall of the classes that have rows.
+
+    Its error adds up theirs, each recall shrunk by one row right and one wrong.
+    """
     recalls = [by_class.accuracy(k) for k in range(len(by_class.weight)) if by_class.weight[k] > 0]
     if not recalls:
         return missing("no rows")
@@ -210,7 +225,7 @@ def _macro_recall(by_class: ScoreSums) -> Estimate:
 
 def _calibration(audit: Audit) -> Json:
     fit = audit.policy_fit
-    result = {"method": "temperature", **_fit(fit), "passes": fit.passes}
+    result = {"method": "temperature", **_fit(fit)}
     result["before"] = _reliability(audit.before.total, audit.options)
     result["after"] = _reliability(audit.after.total, audit.options)
     result["fits"] = [_fit(each) for each in audit.fits[:-1]]
@@ -223,6 +238,7 @@ def _fit(fit: TemperatureFit) -> Json:
         "standard_error": number(fit.standard_error),
         "fit_rows": fit.rows,
         "gradient": number(fit.gradient),
+        "passes": fit.passes,
         "converged": fit.converged,
     }
     if fit.reason:
@@ -265,19 +281,19 @@ def _reliability(sums: ScoreSums, options: Options) -> Json:
 
 
 def _per_class(audit: Audit, names: tuple[str, ...]) -> list[Json]:
-    histogram = _merged(audit.score_histograms)
-    total = audit.score_weight.sum()
-    mean_probability = histogram.prob_sums.sum(axis=1) / total
+    mean_probability = np.minimum(audit.after_histogram.prob_sums.sum(axis=1) / audit.score_weight.sum(), 1.0)
+    losses = [audit.by_class.mean_nll(k, _NO_ROW) for k in range(audit.n_classes)]
     return [
         {
             "index": k,
             "name": names[k],
             "n": int(audit.score_counts[k]),
             "predicted": number(audit.by_predicted.weight[k]),
-            "recall": estimate(audit.by_class.accuracy(k, "no scored row is of this class")),
+            "recall": estimate(audit.by_class.accuracy(k, _NO_ROW)),
             "precision": estimate(audit.by_predicted.accuracy(k, "no scored row is predicted as this class")),
             "mean_probability": number(mean_probability[k]),
-            "nll": number(audit.by_class.mean_nll(k).value),
+            "nll": number(losses[k].value),
+            **({} if math.isfinite(losses[k].value) else {"reason": losses[k].reason}),
         }
         for k in range(audit.n_classes)
     ]
@@ -335,8 +351,7 @@ def _worst_rows(audit: Audit) -> Json:
 
 def _thresholds(audit: Audit, names: tuple[str, ...]) -> Json:
     goal = audit.options.goal
-    total = audit.flag_counts.sum()
-    shares = [number(value / total) if total > 0 else None for value in audit.flag_counts]
+    shares = [number(value) for value in audit.flag_counts / audit.flag_counts.sum()]
     return {
         "target": goal.kind,
         "goal": goal.value,
@@ -354,30 +369,24 @@ def _thresholds(audit: Audit, names: tuple[str, ...]) -> Json:
 def _threshold(audit: Audit, k: int, name: str) -> Json:
     """Return a class's threshold in the policy, and what thresholds so chosen do on rows that did not choose them."""
     goal = audit.options.goal
-    chosen = audit.policy_histogram.choose(k, goal)
+    chosen = number(audit.thresholds[-1][k])
     positives = int(audit.fit_counts[k])
-    flagged = found = own = 0.0
-    for fitted, scored in zip(audit.fit_histograms, audit.score_histograms, strict=True):
-        edge = fitted.choose(k, goal)
-        above, above_own = scored.at_or_above(k)
-        own += float(above_own[0])
-        if edge is not None:
-            flagged, found = flagged + float(above[edge]), found + float(above_own[edge])
-    total = float(audit.score_weight.sum())
-    n = audit.by_class.size(k)
-    recall = wilson(found / own, n) if own > 0 else missing("no scored row is of this class")
-    kish = audit.after.total.size() / total if total > 0 else 0.0
-    precision = wilson(found / flagged, flagged * kish) if flagged > 0 else missing("no scored row reaches the threshold")
+    flagged, found, own = float(audit.flagged[k]), float(audit.flagged_own[k]), float(audit.score_weight[k])
+    recall, precision = missing(_NO_ROW), missing("no scored row reaches the threshold")
+    if own > 0:
+        recall = wilson(found / own, audit.by_class.size(k))
+    if flagged > 0:
+        precision = wilson(found / flagged, effective_size(flagged, float(audit.flagged_squares[k])))
     result: Json = {
         "index": k,
         "name": name,
-        "threshold": None if chosen is None else number(audit.policy_histogram.edges[chosen]),
+        "threshold": chosen,
         "fit_positives": positives,
         "needed_positives": needed_positives(goal.value) if goal.kind == "recall" else None,
         "recall": estimate(recall),
         "precision": estimate(precision),
-        "flagged_share": number(flagged / total) if total > 0 else None,
-        "curve": _curve(_merged(audit.score_histograms), k),
+        "flagged_share": number(min(flagged / audit.score_weight.sum(), 1.0)),
+        "curve": _curve(audit.after_histogram, k),
     }
     if chosen is None:
         result["reason"] = (
@@ -389,7 +398,10 @@ def _threshold(audit: Audit, k: int, name: str) -> Json:
 
 
 def _curve(histogram: OddsHistogram, k: int) -> list[Json]:
-    """Return recall and precision along the thresholds where something changes, at most so many, evenly spread in recall and flags."""
+    """Return recall and precision along the thresholds where something changes.
+
+    They are at most so many, evenly spread in recall and in flags.
+    """
     flagged, found = histogram.at_or_above(k)
     if not flagged[0] > 0:
         return []
@@ -404,7 +416,7 @@ def _curve(histogram: OddsHistogram, k: int) -> list[Json]:
         changes = changes[np.unique(steps.clip(0, len(changes) - 1))]
     return [
         {
-            "threshold": _short(histogram.edges[i]),
+            "threshold": _short_odds(float(histogram.edges[i])),
             "recall": _short(found[i] / found[0]) if found[0] > 0 else None,
             "precision": _short(found[i] / flagged[i]),
             "flagged_share": _short(flagged[i] / flagged[0]),
@@ -437,11 +449,12 @@ def _slices(audit: Audit) -> list[Json]:
 
 
 def _slice_order(name: str) -> tuple[int, float, str]:
-    """Order slices as numbers where they begin with one, after them by name."""
+    """Order slices as numbers where they begin with one, after them by name; what is missing comes last."""
     text = name.lstrip("[≥ ").split(",")[0]
-    if name.startswith("<"):
+    if name.startswith("< "):
         return 0, -math.inf, name
     try:
-        return 0, float(text), name
+        start = float(text)
     except ValueError:
-        return 1, 0.0, name
+        start = math.nan
+    return (2 if name == "(missing)" else 1, 0.0, name) if math.isnan(start) else (0, start, name)

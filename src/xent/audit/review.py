@@ -1,4 +1,4 @@
-"""What a safety reviewer asks of a classifier, answered from the data or marked as not answerable from it; and the terms used."""
+"""What a safety reviewer asks of a classifier, answered from the data or marked as not answerable; the terms used."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _class_meaning(result: Json) -> tuple[str, str, str]:
     shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
     return (
         "What exactly is a class?",
-        f"The table has {len(names)} classes, named {shown}. What belongs to each, and who decided it, is not in the data: attach the "
-        "labelling guide.",
+        f"The table has {len(names)} classes, named {shown}. What belongs to each, and who decided it, is not in the "
+        "data: attach the labelling guide.",
         "not answerable",
     )
 
@@ -38,7 +38,8 @@ def _class_meaning(result: Json) -> tuple[str, str, str]:
 def _exclusive(audit: Audit) -> tuple[str, str, str]:
     return (
         "Are the classes exclusive?",
-        "Every row has one label and the scores are read as a softmax, so this audit treats them as exclusive and complete: each row "
+        "Every row has one label and the scores are read as a softmax, so this audit treats them as exclusive and "
+        "complete: each row "
         f"is exactly one of the {audit.n_classes}. Whether the world is so, a table with one label a row cannot show.",
         "partly",
     )
@@ -46,13 +47,14 @@ def _exclusive(audit: Audit) -> tuple[str, str, str]:
 
 def _ignored(audit: Audit) -> tuple[str, str, str]:
     facts = audit.facts
-    left_out = facts.ignored + facts.invalid + facts.other_split
+    left_out = facts.rows - facts.usable
     if left_out == 0:
         answer = f"None: all {facts.rows:,} rows take part."
     else:
         answer = (
-            f"{left_out:,} of {facts.rows:,} rows take no part: {facts.ignored:,} with the label {audit.options.ignore_index} "
-            f"(--ignore-index), {facts.invalid:,} invalid, {facts.other_split:,} of other splits. The model was not judged there."
+            f"{left_out:,} of {facts.rows:,} rows take no part: {facts.ignored:,} with the label "
+            f"{audit.options.ignore_index} (--ignore-index), {facts.invalid:,} invalid, {facts.other_split:,} of other "
+            "splits. The model was not judged there."
         )
     return "Which regions are ignored?", answer, "data"
 
@@ -69,10 +71,10 @@ def _rare(audit: Audit, result: Json) -> tuple[str, str, str]:
     )
     return (
         "How are rare classes weighted?",
-        f"{weights} The rarest class seen, {rare['name']!r}, is {100 * rare['share']:.2g} % of the rows ({common['name']!r}: "
-        f"{100 * common['share']:.2g} %) and has a recall of {recall['value']:.3f} [{recall['low']:.3f}, {recall['high']:.3f}]; accuracy "
-        f"{scores['accuracy']['value']:.3f}, macro recall {scores['macro_recall']['value']:.3f}. How they were weighted in training is not "
-        "in the data.",
+        f"{weights} The rarest class seen, {rare['name']!r}, is {100 * rare['share']:.2g} % of the rows "
+        f"({common['name']!r}: {100 * common['share']:.2g} %) and has a recall of {recall['value']:.3f} "
+        f"[{recall['low']:.3f}, {recall['high']:.3f}]; accuracy {scores['accuracy']['value']:.3f}, macro recall "
+        f"{scores['macro_recall']['value']:.3f}. How they were weighted in training is not in the data.",
         "partly",
     )
 
@@ -80,8 +82,8 @@ def _rare(audit: Audit, result: Json) -> tuple[str, str, str]:
 def _deployment(result: Json) -> tuple[str, str, str]:
     return (
         "Are the logits calibrated on deployment-like data?",
-        f"{result['design']['sentence']} Whether these rows are like those of deployment (same sensors, sites, time, mix of classes) is not in "
-        "the data; slices by site or time (--slice) would show differences within it.",
+        f"{result['design']['sentence']} Whether these rows are like those of deployment (same sensors, sites, time, "
+        "mix of classes) is not in the data; slices by site or time (--slice) would show differences within it.",
         "partly",
     )
 
@@ -90,10 +92,11 @@ def _behaviour(result: Json) -> tuple[str, str, str]:
     goal, decision = result["thresholds"], result["thresholds"]["decision"]
     return (
         "Which threshold maps probability to behaviour?",
-        f"policy.json: a class is flagged when its calibrated probability reaches the class's own threshold, chosen for a {goal['target']} "
-        f"of {goal['goal']:g}; a row with exactly one flag is decided ({100 * decision['one']:.1f} % of the scored rows), any other is for a "
-        f"person ({100 * decision['several']:.1f} % with several, {100 * decision['none']:.1f} % with none). What follows from a decision "
-        "is outside the data.",
+        "policy.json: a class is flagged when its calibrated probability reaches the class's own threshold, chosen "
+        f"for a {goal['target']} of {goal['goal']:g}; a row with exactly one flag is decided "
+        f"({100 * decision['one']:.1f} % of the scored rows), any other is for a person "
+        f"({100 * decision['several']:.1f} % with several, {100 * decision['none']:.1f} % with none). What follows "
+        "from a decision is outside the data.",
         "data",
     )
 
@@ -106,19 +109,24 @@ def definitions(result: Json) -> list[Json]:
         "NLL": "mean of -log p(label) over the scored rows, in nats (natural logarithm); bits are nats / log 2",
         "Perplexity": "exp(NLL): the number of equally likely classes that the uncertainty amounts to",
         "Baseline": "the model that gives every row the class shares of the rows that fit, (count + 1) / (n + classes)",
-        "Brier": "mean of Σ_k (p_k - y_k)², in [0, 2] = reliability - resolution + uncertainty + remainder, in 15 bins of equal width a "
-        "class, summed over the classes; the remainder varies within bins",
-        "ECE": f"Σ_b (n_b/n) |accuracy_b - confidence_b| over {n_bins} bins of equal width of the largest probability; the last bin holds 1.0",
-        "ECE interval": "for the binned error: below, ECE minus the 97.5 % quantile of its simulated noise; above, ECE + 1.96 standard errors",
-        "Null band": "where the accuracy of a perfectly calibrated model with these confidences falls in 95 % of samples of this size",
+        "Brier": "mean of Σ_k (p_k - y_k)², in [0, 2] = reliability - resolution + uncertainty + remainder, in 15 bins "
+        "of equal width a class, summed over the classes; the remainder varies within bins",
+        "ECE": f"Σ_b (n_b/n) |accuracy_b - confidence_b| over {n_bins} bins of equal width of the largest probability; "
+        "the last bin holds 1.0",
+        "ECE interval": "for the binned error: below, ECE minus the 97.5 % quantile of its simulated noise; above, ECE "
+        "+ 1.96 standard errors",
+        "Null band": "where the accuracy of a perfectly calibrated model with these confidences falls in 95 % of "
+        "samples of this size",
         "MCE": "the largest |accuracy_b - confidence_b| of any bin, however few its rows",
-        "Temperature": "the T that minimises the NLL of logits / T on the rows that fit; above 1 the model was overconfident",
+        "Temperature": "the T that minimises the NLL of logits / T on the rows that fit; above 1 the model was "
+        "overconfident",
         "Interval": "95 %: Wilson's score interval for shares, mean ± 1.96 standard errors for losses",
         "n": "rows; with weights the effective number (Σw)²/Σw²",
         "Macro recall": "the unweighted mean of the recalls of the classes that have rows",
-        "Threshold": f"on the calibrated probability of the class: {_how(goal['target'])}, an edge of a histogram of odds "
-        "(32 bins to a factor of 2; fewer above 1000 classes)",
-        "Needed": "the fewest rows of a class with which a recall r can be promised with 95 % confidence: log 0.05 / log r",
+        "Threshold": f"on the calibrated probability of the class: {_how(goal['target'])}, an edge of a histogram of "
+        "odds (32 bins to a factor of 2; fewer above 1000 classes)",
+        "Needed": "the fewest rows of a class with which a recall r can be promised with 95 % confidence: log 0.05 / "
+        "log r",
     }
     return [{"term": term, "meaning": meaning} for term, meaning in terms.items()]
 

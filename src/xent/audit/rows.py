@@ -13,6 +13,7 @@ from xent.audit.sketch import uniform_keys
 from xent.audit.source import CALIBRATION, MISSING, OTHER, TEST, Batch, Source
 
 Array = NDArray[Any]
+Bools = NDArray[np.bool_]
 
 #: By how much a row of probabilities may miss 1: they are often kept to three digits, or in half precision.
 SUM_TOLERANCE = 1e-2
@@ -22,14 +23,14 @@ _EXAMPLES = 10
 
 
 class Rows(NamedTuple):
-    """Valid rows: finite logits with a label in range.
+    """Valid rows: finite logits with a label in range, and a weight above 0. ``row`` is their number in the table.
 
-    ``fit`` is the number of the fit that a row contributes to, ``score`` the one whose temperature and thresholds score it; -1 is none. With a
-    split column fit 0 learns from the calibration rows and scores the test rows. Without one, fit h learns from half h and scores
-    the other half.
+    ``fit`` is the number of the fit that a row contributes to, ``score`` the one whose temperature and thresholds score
+    it; -1 is none. With a split column fit 0 learns from the calibration rows and scores the test rows. Without one,
+    fit h learns from half h and scores the other half.
     """
 
-    index: NDArray[np.int64]
+    row: NDArray[np.int64]
     logits: Array
     target: NDArray[np.int64]
     weight: NDArray[np.float64] | None
@@ -37,13 +38,13 @@ class Rows(NamedTuple):
     score: NDArray[np.int8]
     slices: tuple[Array, ...]
 
-    def where(self, mask: NDArray[np.bool_]) -> Rows:
+    def where(self, mask: Bools) -> Rows:
         """Return the rows of a mask."""
         if mask.all():
             return self
         weight = None if self.weight is None else self.weight[mask]
         return Rows(
-            self.index[mask],
+            self.row[mask],
             self.logits[mask],
             self.target[mask],
             weight,
@@ -62,6 +63,7 @@ class Problem:
     values: list[str] = field(default_factory=list)
 
     def add(self, rows: NDArray[np.int64], values: Array) -> None:
+        """Add rows with what stood there."""
         self.count += len(rows)
         room = _EXAMPLES - len(self.rows)
         self.rows += [int(row) for row in rows[:room]]
@@ -75,6 +77,7 @@ class InputFacts:
     rows: int = 0
     ignored: int = 0
     other_split: int = 0
+    weightless: int = 0
     label_missing: Problem = field(default_factory=Problem)
     label_range: Problem = field(default_factory=Problem)
     not_finite: Problem = field(default_factory=Problem)
@@ -84,7 +87,13 @@ class InputFacts:
 
     @property
     def invalid(self) -> int:
+        """The number of rows that should take part and cannot."""
         return self.label_missing.count + self.label_range.count + self.not_finite.count + self.not_distribution.count
+
+    @property
+    def usable(self) -> int:
+        """The number of rows that take part."""
+        return self.rows - self.invalid - self.ignored - self.other_split - self.weightless
 
 
 def read_rows(source: Source, ignore_index: int, seed: int, facts: InputFacts | None = None) -> Iterator[Rows]:
@@ -95,60 +104,63 @@ def read_rows(source: Source, ignore_index: int, seed: int, facts: InputFacts | 
         facts.rows += len(batch.label)
         keep = _with_label(batch, source.description.n_classes, ignore_index, facts)
         scores = batch.scores if keep.all() else batch.scores[keep]
-        index = batch.start + np.flatnonzero(keep)
-        good, logits = _logits(scores, index, probs, facts)
+        row = batch.start + np.flatnonzero(keep)
+        good, logits = _logits(scores, row, probs, facts)
         if batch.split is not None:
             split = batch.split[keep]
             fit = np.where(split == CALIBRATION, 0, -1).astype(np.int8)
             score = np.where(split == TEST, 0, -1).astype(np.int8)
         else:
-            fit = (uniform_keys(index, seed) & np.uint64(1)).astype(np.int8)
+            fit = (uniform_keys(row, seed) & np.uint64(1)).astype(np.int8)
             score = (1 - fit).astype(np.int8)
         weight = None if batch.weight is None else batch.weight[keep]
         slices = tuple(column[keep] for column in batch.slices)
-        rows = Rows(index, logits, batch.label[keep], weight, fit, score, slices)
-        yield rows.where(good)
+        yield Rows(row, logits, batch.label[keep], weight, fit, score, slices).where(good)
 
 
-def _with_label(batch: Batch, n_classes: int, ignore_index: int, facts: InputFacts) -> NDArray[np.bool_]:
-    """Return which rows belong to the audit and have a label in range."""
+def _with_label(batch: Batch, n_classes: int, ignore_index: int, facts: InputFacts) -> Bools:
+    """Return which rows belong to the audit and have a label in range; a row of weight 0 is as if it were not there."""
     label = batch.label
-    ignored = label == ignore_index
-    missing = label == MISSING
-    outside = ((label < 0) | (label >= n_classes)) & ~ignored & ~missing
-    other = np.zeros(len(label), dtype=bool) if batch.split is None else batch.split == OTHER
+    nowhere = np.zeros(len(label), dtype=np.bool_)
+    other: Bools = nowhere if batch.split is None else batch.split == OTHER
+    weightless: Bools = nowhere if batch.weight is None else (batch.weight == 0.0) & ~other
+    apart = other | weightless
+    ignored: Bools = (label == ignore_index) & ~apart
+    missing: Bools = (label == MISSING) & ~ignored & ~apart
+    outside: Bools = ((label < 0) | (label >= n_classes)) & ~ignored & ~missing & ~apart
     facts.other_split += int(other.sum())
-    facts.ignored += int((ignored & ~other).sum())
+    facts.weightless += int(weightless.sum())
+    facts.ignored += int(ignored.sum())
     for mask, problem in ((missing, facts.label_missing), (outside, facts.label_range)):
-        found = np.flatnonzero(mask & ~other)
+        found = np.flatnonzero(mask)
         if len(found):
             problem.add(batch.start + found, label[found])
-    return ~(ignored | missing | outside | other)
+    return ~(apart | ignored | missing | outside)
 
 
-def _logits(
-    scores: Array, index: NDArray[np.int64], probs: bool, facts: InputFacts
-) -> tuple[NDArray[np.bool_], Array]:
+def _logits(scores: Array, row: NDArray[np.int64], probs: bool, facts: InputFacts) -> tuple[Bools, Array]:
     """Return which rows are sound, and all rows as logits (of probabilities: their logarithms)."""
     if len(scores) == 0:
-        return np.zeros(0, dtype=bool), scores
+        return np.zeros(0, dtype=np.bool_), scores
     top = scores.max(axis=1)
-    good = np.isfinite(top)
+    good: Bools = np.isfinite(top)
     if not good.all():
-        facts.not_finite.add(index[~good], top[~good])
+        facts.not_finite.add(row[~good], top[~good])
     if not probs:
         # Two cheap looks spare true logits the sums.
-        if (top[good] <= 1).all() and (scores[0] >= 0).all():
+        if (top[good] <= 1).all() and (scores[good.argmax()] >= 0).all():
             facts.probability_like += int(_is_distribution(scores).sum())
         return good, scores
     bad = good & ~_is_distribution(scores)
     if bad.any():
-        facts.not_distribution.add(index[bad], scores[bad].sum(axis=1, dtype=np.float64))
+        facts.not_distribution.add(row[bad], scores[bad].sum(axis=1, dtype=np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         return good & ~bad, np.log(scores, dtype=np.float64)
 
 
-def _is_distribution(scores: Array) -> NDArray[np.bool_]:
+def _is_distribution(scores: Array) -> Bools:
     """Return which rows are non-negative and sum to 1: both, since either alone is common among logits."""
     with np.errstate(invalid="ignore"):
-        return (scores.min(axis=1) >= 0) & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1.0) <= SUM_TOLERANCE)
+        sums: NDArray[np.float64] = scores.sum(axis=1, dtype=np.float64)
+        result: Bools = (scores.min(axis=1) >= 0) & (np.abs(sums - 1.0) <= SUM_TOLERANCE)
+    return result

@@ -13,15 +13,16 @@ UInt64 = NDArray[np.uint64]
 
 
 def uniform_keys(rows: NDArray[np.int64], seed: int) -> UInt64:
-    """Return a random-looking 64-bit key for each row number: the same for the same seed, in any order of reading."""
+    """Return a random-looking 64-bit key for each row number: the same for a seed, in any order of reading."""
     return mix64(rows.astype(np.uint64) ^ mix64(np.array([seed], dtype=np.uint64)))
 
 
 class SmallestKeys:
     """Keeps the ``capacity`` rows with the smallest keys, with what belongs to them.
 
-    Where the keys are random numbers this is a uniform sample. Where they are hashes of the rows' content it is a sample
-    in which rows of equal content stay together, whatever part of the data they came from. ``complete`` says whether all rows were kept.
+    Where the keys are random numbers this is a uniform sample. Where they are hashes of the rows' content it is a
+    sample in which rows of equal content stay together, whatever part of the data they came from. ``complete`` says
+    whether all rows were kept.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -33,6 +34,7 @@ class SmallestKeys:
 
     @property
     def complete(self) -> bool:
+        """Whether all rows were kept."""
         return self._limit is None
 
     def add(self, keys: UInt64, *columns: NDArray[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from xent.audit.options import SliceSpec
 from xent.audit.sketch import SmallestKeys, uniform_keys
+from xent.audit.statistics import SliceTable
 from xent.errors import DataError
 
 #: Numbers of at most so many values are slices themselves.
@@ -24,8 +26,10 @@ class Slicer:
         self.spec = spec
         self._seed = seed
         self._sample = SmallestKeys(_SAMPLE)
+        self._words: set[str] = set()
         self._numeric = True
         self._edges: NDArray[np.float64] | None = None
+        self._digits = 6
         self.kind = "values"
 
     @property
@@ -37,6 +41,9 @@ class Slicer:
         """Look at values in the first pass."""
         if values.dtype == object:
             self._numeric = False
+            self._words.update(values.tolist())
+            if len(self._words) > SliceTable.MAX_VALUES:
+                raise too_many(self.spec.column)
         else:
             self._sample.add(uniform_keys(rows, self._seed), values)
 
@@ -53,25 +60,46 @@ class Slicer:
             return
         if spec.edges is not None:
             self._edges, self.kind = np.array(spec.edges), "edges"
+            self._digits = _digits_to_tell(self._edges)
             return
         values = self._sample.columns[0] if self._sample.columns else np.empty(0)
         values = values[np.isfinite(values)]
-        if spec.quantiles is None and len(np.unique(values)) <= _FEW:
+        few = np.unique(values)
+        if spec.quantiles is None and len(few) <= _FEW:
+            self._digits = _digits_to_tell(few)
             return
         n = spec.quantiles or 4
         inner = np.quantile(values, np.arange(1, n) / n) if len(values) else np.empty(0)
         self._edges, self.kind = np.unique(inner), "quantiles"
+        self._digits = _digits_to_tell(self._edges)
 
     def names(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the name of each value's slice."""
         if values.dtype == object:
             return values
         if self._edges is None:
-            return np.array([_MISSING if v != v else f"{v:g}" for v in values.tolist()], dtype=object)
-        bounds = ["-∞", *(f"{edge:.6g}" for edge in self._edges), "∞"]
-        labels = [f"[{low}, {high})" for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+            return np.array([_MISSING if v != v else self._text(v) for v in values.tolist()], dtype=object)
+        bounds = ["-∞", *(self._text(edge) for edge in self._edges.tolist()), "∞"]
+        labels = [f"[{low}, {high})" for low, high in pairwise(bounds)]
         labels[0] = f"< {bounds[1]}" if len(labels) > 1 else "all"
         labels[-1] = f"≥ {bounds[-2]}" if len(labels) > 1 else "all"
         where = np.searchsorted(self._edges, values, side="right")
         where[np.isnan(values)] = len(labels)
         return np.array([*labels, _MISSING], dtype=object)[where]
+
+    def _text(self, value: float) -> str:
+        return f"{value + 0.0:.{self._digits}g}"  # + 0.0 makes -0 a 0
+
+
+def _digits_to_tell(values: NDArray[np.float64]) -> int:
+    """Return with how many digits, 6 or more, these different numbers are written differently."""
+    return next(d for d in range(6, 18) if d == 17 or len({f"{v:.{d}g}" for v in values.tolist()}) == len(values))
+
+
+def too_many(column: str) -> DataError:
+    """Return the error for a column of too many values."""
+    return DataError(
+        "xent audit",
+        f"slice column {column!r} must have at most {SliceTable.MAX_VALUES} values; it has more",
+        "an identifier is no slice; group its values, or bin numbers with COLUMN:q5",
+    )

@@ -21,10 +21,11 @@ CALIBRATION, TEST, OTHER = 0, 1, 2
 class Batch(NamedTuple):
     """Consecutive rows of a table.
 
-    ``scores`` is (n, K), float32 or float64, class axis contiguous: logits, or probabilities where the source's kind says so.
-    ``label`` is (n,) int64: class indices as they stand in the file, in range or not; MISSING for null. ``weight`` is (n,)
-    float64, finite and ≥ 0. ``split`` is (n,) int8 of CALIBRATION, TEST, OTHER. ``slices`` holds for each wanted column its
-    values, (n,): float64 for numbers (NaN for null), object (str) for anything else ("(missing)" for null).
+    ``scores`` is (n, K), float32 or float64, class axis contiguous: logits, or probabilities where the source's kind
+    says so. ``label`` is (n,) int64: class indices as they stand in the file, in range or not; MISSING for null.
+    ``weight`` is (n,) float64, finite and ≥ 0. ``split`` is (n,) int8 of CALIBRATION, TEST, OTHER. ``slices`` holds for
+    each wanted column its values, (n,): float64 for numbers (NaN for null), object (str) for anything else ("(missing)"
+    for null).
     """
 
     start: int
@@ -58,7 +59,9 @@ class Source(Protocol):
     """A table of a classifier's outputs that can be read again and again."""
 
     @property
-    def description(self) -> Description: ...
+    def description(self) -> Description:
+        """What is known before any row is read."""
+        ...
 
     def batches(self) -> Iterator[Batch]:
         """Yield all rows in the order of the file; every call starts anew and yields the same."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,27 +18,42 @@ Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 
-class ScoreSums:
-    """Accuracy, loss and confidence bins of one or more groups of rows (all rows; a class; a slice).
+def weighted_mean(weight: float, weight_squares: float, sums: Float64, empty: str = "no rows") -> Estimate:
+    """Return the mean of x with its normal interval, from Σ w, Σ w² and the three sums Σ w x, Σ w² x, Σ w² x².
 
-    A mean of x with weights w has the standard error √(Σ w² (x - mean)²) / Σ w, which the sums of w, w², w·x, w²·x and w²·x² give.
+    Its standard error is √(n/(n-1) Σ w² (x - mean)²) / Σ w, with the effective number of rows n.
     """
+    n = effective_size(weight, weight_squares)
+    if not n > 0:
+        return missing(empty)
+    plain, single, double = sums.tolist()
+    mean = plain / weight
+    if math.isinf(mean):
+        return Estimate(
+            mean, math.nan, math.nan, n, "some rows gave their label the probability 0: the loss is infinite"
+        )
+    if n < 1.5:
+        return Estimate(mean, math.nan, math.nan, n, "in effect one row, which has no spread: there is no interval")
+    scatter = double - 2 * mean * single + mean * mean * weight_squares
+    return normal(mean, math.sqrt(max(scatter, 0.0) * n / (n - 1)) / weight, n)
+
+
+class ScoreSums:
+    """Accuracy, loss and confidence bins of one or more groups of rows (all rows; a class; a slice)."""
 
     def __init__(self, n_groups: int = 1, n_bins: int = 15) -> None:
         self.n_bins = n_bins
         self.weight, self.weight_squares = np.zeros(n_groups), np.zeros(n_groups)
         self.correct, self.brier = np.zeros(n_groups), np.zeros(n_groups)
-        self.nll = np.zeros((3, n_groups))  # Σ w x, Σ w² x, Σ w² x²
+        self.nll = np.zeros((3, n_groups))  # Σ w x, Σ w² x, Σ w² x²: see weighted_mean
         self._bins = np.zeros((4, n_groups * n_bins))
 
-    def add(
-        self, group: Int64, scores: RowScores, target_prob: Float64, weight: Float64, bin_index: Int64
-    ) -> None:
+    def add(self, group: Int64, scores: RowScores, target_prob: Float64, weight: Float64, bin_index: Int64) -> None:
         """Add rows with their group, scores, probability of the target, weight, and confidence bin."""
         n_groups = len(self.weight)
 
         def total(values: Float64, index: Int64 = group, size: int = n_groups) -> Float64:
-            return np.bincount(index, values, size)
+            return np.bincount(index, values, size).astype(np.float64, copy=False)
 
         correct = scores.rank == 0
         squares = weight * weight
@@ -64,18 +80,9 @@ class ScoreSums:
         return wilson(float(self.correct[group] / self.weight[group]), n, empty) if n > 0 else missing(empty)
 
     def mean_nll(self, group: int = 0, empty: str = "no rows") -> Estimate:
-        """Return the mean loss in nats, with its normal interval."""
-        n, weight = self.size(group), float(self.weight[group])
-        if not n > 0:
-            return missing(empty)
-        plain, single, double = (float(row[group]) for row in self.nll)
-        mean = plain / weight
-        if math.isinf(mean):
-            return Estimate(mean, math.nan, math.nan, n, "some rows gave their label the probability 0: the loss is infinite")
-        scatter = double - 2 * mean * single + mean * mean * float(self.weight_squares[group])
-        correction = n / (n - 1) if n > 1 else math.nan
-        error = math.sqrt(max(scatter, 0.0) * correction) / weight if n > 1 else math.nan
-        return normal(mean, error, n)
+        """Return the mean loss in nats, with its normal interval (cut at 0, below which no loss is)."""
+        found = weighted_mean(float(self.weight[group]), float(self.weight_squares[group]), self.nll[:, group], empty)
+        return replace(found, low=max(found.low, 0.0)) if found.low < 0 else found
 
     def mean_brier(self, group: int = 0) -> float:
         """Return the mean Brier score."""
@@ -88,6 +95,27 @@ class ScoreSums:
     def mean_confidence(self, group: int = 0) -> float:
         """Return the mean of the largest probability."""
         return float(self.bins(group).confidence.sum() / self.weight[group]) if self.weight[group] > 0 else math.nan
+
+
+class LossChange:
+    """By how much each row's loss changed from before to after: both are of the same rows, so pairs are compared."""
+
+    def __init__(self) -> None:
+        self.weight = self.weight_squares = 0.0
+        self._sums = np.zeros(3)
+
+    def add(self, before: Float64, after: Float64, weight: Float64) -> None:
+        """Add rows; those with an infinite loss, which no temperature changes, do not count."""
+        finite = np.isfinite(before) & np.isfinite(after)
+        change, weight = after[finite] - before[finite], weight[finite]
+        squares = weight * weight
+        self.weight += float(weight.sum())
+        self.weight_squares += float(squares.sum())
+        self._sums += [(weight * change).sum(), (squares * change).sum(), (squares * change**2).sum()]
+
+    def mean(self) -> Estimate:
+        """Return the mean change with its interval; above 0 is worse."""
+        return weighted_mean(self.weight, self.weight_squares, self._sums)
 
 
 class Ranks:
@@ -138,7 +166,7 @@ class WorstRows:
         self.capacity = capacity
         self._heap: list[tuple[float, int, WorstRow]] = []
 
-    def add(self, index: Int64, target: Int64, scores: RowScores) -> None:
+    def add(self, row: Int64, target: Int64, scores: RowScores) -> None:
         """Offer rows."""
         wrong = np.flatnonzero(scores.rank > 0)
         if len(wrong) > self.capacity:
@@ -147,10 +175,9 @@ class WorstRows:
             wrong = wrong[scores.nll[wrong] >= floor]
             wrong = wrong[np.lexsort((wrong, -scores.nll[wrong]))][: self.capacity]
         for i in wrong:
-            row = WorstRow(
-                float(scores.nll[i]), int(index[i]), int(target[i]), int(scores.predicted[i]), float(scores.confidence[i])
-            )
-            entry = (row.nll, -row.row, row)
+            nll, confidence = float(scores.nll[i]), float(scores.confidence[i])
+            found = WorstRow(nll, int(row[i]), int(target[i]), int(scores.predicted[i]), confidence)
+            entry = (found.nll, -found.row, found)
             if len(self._heap) < self.capacity:
                 heapq.heappush(self._heap, entry)
             else:
@@ -158,7 +185,7 @@ class WorstRows:
 
     def sorted(self) -> list[WorstRow]:
         """Return the rows, worst first."""
-        return [row for _, _, row in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1]))]
+        return [found for _, _, found in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1]))]
 
 
 class LossShare:
@@ -182,7 +209,7 @@ class LossShare:
         self.loss += np.bincount(index, weight * nll, size)
 
     def curve(self, points: int = 60) -> list[tuple[float, float, float]]:
-        """Return (share of rows, share of loss, least loss) of the worst rows, from few to all; empty where no loss is."""
+        """Return (share of rows, share of loss, least loss) of the worst rows, from few to all; [] where no loss is."""
         rows, loss = self.weight.sum(), self.loss.sum()
         if not (rows > 0 and 0 < loss < math.inf):
             return []

@@ -19,7 +19,9 @@ def print_summary(result: Json, out: Path, console: Console | None = None) -> No
     console = console or Console(stderr=True, highlight=False)
     source, design, calibration = result["source"], result["design"], result["calibration"]
     console.print()
-    console.print(Text.assemble((source["name"], "bold"), f"  {source['rows']:,} rows, {len(result['classes'])} classes"))
+    console.print(
+        Text.assemble((source["name"], "bold"), f"  {source['rows']:,} rows, {len(result['classes'])} classes")
+    )
     console.print(Text(design["sentence"], style="dim"))
     console.print()
     console.print(_scores(result))
@@ -35,9 +37,9 @@ def print_summary(result: Json, out: Path, console: Console | None = None) -> No
     thresholds = result["thresholds"]
     decision = thresholds["decision"]
     console.print(
-        f"Thresholds for {thresholds['target']} {thresholds['goal']:g}: {_percent(decision['one'])} of the rows decided"
-        f" (accuracy {_interval(decision['accuracy_when_one'])}), {_percent(decision['several'])} with several classes, "
-        f"{_percent(decision['none'])} with none"
+        f"Thresholds for {thresholds['target']} {thresholds['goal']:g}: {_percent(decision['one'])} of the rows "
+        f"decided (accuracy {_interval(decision['accuracy_when_one'])}), {_percent(decision['several'])} with several "
+        f"classes, {_percent(decision['none'])} with none"
     )
     console.print()
     for finding in result["findings"]:

@@ -25,9 +25,9 @@ SCHEMA = "xent.policy/1"
 class Decision(NamedTuple):
     """What a policy says of n rows.
 
-    ``label`` (n,) is the class whose probability alone reaches its threshold, or -1: none or several do, a person should look.
-    ``flags`` (n, K) says which classes reach theirs, ``probs`` (n, K) float64 are the calibrated probabilities, ``top`` (n,)
-    their largest class.
+    ``label`` (n,) is the class whose probability alone reaches its threshold, or -1: none or several do, a person
+    should look. ``flags`` (n, K) says which classes reach theirs, ``probs`` (n, K) float64 are the calibrated
+    probabilities, ``top`` (n,) their largest class.
     """
 
     label: NDArray[np.int64]
@@ -47,8 +47,8 @@ class Policy:
     temperature
         T > 0 that divides the logits.
     thresholds
-        One threshold a class on the calibrated probability, in [0, 1]; None for a class that is never to be flagged because
-        no threshold reached the goal.
+        One threshold a class on the calibrated probability, in [0, 1]; None for a class that is never to be flagged
+        because no threshold reached the goal.
     scores
         ``"logits"`` or ``"probs"``: what :meth:`decide` will be given. Never guessed.
     goal
@@ -83,8 +83,8 @@ class Policy:
         Parameters
         ----------
         scores
-            (n, K), or (K,) for one row: logits, or probabilities where ``self.scores`` says so. Every dtype is computed in
-            float64, so that a decision does not depend on the storage.
+            (n, K), or (K,) for one row: logits, or probabilities where ``self.scores`` says so. Every dtype is computed
+            in float64, so that a decision does not depend on the storage.
 
         Returns
         -------
@@ -152,7 +152,9 @@ class Policy:
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             schema = content.get("schema") if isinstance(content, dict) else type(content).__name__
             raise DataError(
-                function, f"{path} must have schema {SCHEMA!r}; got {schema!r}", "write it anew with this version of xent"
+                function,
+                f"{path} must have schema {SCHEMA!r}; got {schema!r}",
+                "write it anew with this version of xent",
             )
         try:
             return cls(

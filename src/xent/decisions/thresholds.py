@@ -1,7 +1,7 @@
 """Thresholds per class from histograms of odds: streamed, mergeable, exact at every edge.
 
-A probability falls into a bin by the leading bits of its odds p/(1-p), so bins are equally fine, relatively, from 1e-9 to 1e9. A
-threshold is always an edge: the recall and precision at it are counts, not interpolations.
+A probability falls into a bin by the leading bits of its odds p/(1-p), so bins are equally fine, relatively, from 1e-9
+to 1e9. A threshold is always an edge: the recall and precision at it are counts, not interpolations.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ Float64 = NDArray[np.float64]
 #: Room for one histogram of all classes, in numbers; more classes get coarser bins.
 _TABLE_SIZE = 2_000_000
 
+_SLACK = 2.0**-40
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -42,8 +44,8 @@ class Goal:
 def needed_positives(recall: float, confidence: float = 0.95) -> int | None:
     """Return the fewest positives with which a recall can be promised with that confidence; None for a recall of 1.
 
-    With n exchangeable positives the lowest of their scores has a recall above r with probability 1 - r^n, so n must be at least
-    log(1 - confidence) / log(r).
+    With n exchangeable positives the lowest of their scores has a recall above r with probability 1 - r^n, so n must be
+    at least log(1 - confidence) / log(r).
 
     >>> needed_positives(0.99)
     299
@@ -54,9 +56,10 @@ def needed_positives(recall: float, confidence: float = 0.95) -> int | None:
 
 
 class OddsHistogram:
-    """For each class and bin of odds: the weight of all rows, of the class's own rows, and the sum of the probabilities.
+    """For each class and bin of odds: the weight of all rows, of the class's own, and the sum of the probabilities.
 
-    ``counts``, ``hits`` and ``prob_sums`` have shape (K, bins); ``edges`` the bins' lower edges, as probabilities.
+    ``counts``, ``hits`` and ``prob_sums`` have shape (K, bins); ``edges`` holds the bins' lower edges, as
+    probabilities.
     """
 
     def __init__(self, n_classes: int) -> None:
@@ -101,11 +104,37 @@ class OddsHistogram:
             return None
         return int(edges[-1] if goal.kind == "recall" else edges[0])
 
+    def threshold(self, k: int, goal: Goal) -> float:
+        """Return the threshold of class k on the probability that reaches the goal, NaN where none does.
+
+        It is the chosen edge, moved by a part in 10^12 to the safe side (down for a recall, up for a precision):
+        whoever computes a probability of exactly the edge, as rounded ones often are, may be one unit in the last place
+        off.
+        """
+        edge = self.choose(k, goal)
+        if edge is None:
+            return math.nan
+        return float(self.edges[edge]) * (1.0 - _SLACK if goal.kind == "recall" else 1.0 + _SLACK)
+
+    def misses(self, k: int, goal: Goal) -> tuple[float, float]:
+        """Return (weight of the rows that miss the chosen threshold's goal, of those that the goal is about).
+
+        For a recall they are the class's own rows, those that are not flagged missing it; for a precision the flagged
+        rows, those of other classes missing it.
+        """
+        edge = self.choose(k, goal)
+        if edge is None:
+            return 0.0, 0.0
+        flagged, found = self.at_or_above(k)
+        about = float(found[0] if goal.kind == "recall" else flagged[edge])
+        return about - float(found[edge]), about
+
     def brier_parts(self, n_bins: int = 15) -> tuple[float, float, float]:
         """Return reliability, resolution and uncertainty of the Brier score, summed over the classes.
 
-        Each class's probabilities are put into ``n_bins`` bins of equal width. Brier = reliability - resolution + uncertainty + remainder,
-        the remainder being what varies within the bins. Source: Murphy 1973 (doi:10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2).
+        Each class's probabilities are put into ``n_bins`` bins of equal width. Brier = reliability - resolution +
+        uncertainty + remainder, the remainder being what varies within the bins.
+        Source: Murphy 1973 (doi:10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2).
         """
         coarse = np.minimum((self.edges * n_bins).astype(np.int64), n_bins - 1)
         starts = np.unique(coarse, return_index=True)[1]
@@ -124,7 +153,7 @@ class OddsHistogram:
 
 
 def flags(probs: Float64, thresholds: Float64) -> NDArray[np.bool_]:
-    """Return for each row and class whether the probability reaches the class's threshold (NaN: a class without one)."""
+    """Return for each row and class whether the probability reaches the class's threshold (NaN: it has none)."""
     _validate.rows("flags", "probs", probs)
     with np.errstate(invalid="ignore"):
         return probs >= thresholds
