@@ -260,7 +260,7 @@ def test_temperatures(case: Case) -> None:
     policy = best_temperature(case, case.fit >= 0)
     assert calibration["temperature"] == pytest.approx(policy, rel=1e-6) == case.outcome.policy.temperature
     assert calibration["converged"]
-    assert abs(calibration["gradient"]) < 1e-5
+    assert abs(calibration["gradient"]) < 1e-7
     assert [fit["temperature"] for fit in calibration["fits"]] == pytest.approx(
         case.temperatures() if case.fit.max() == 1 else [], rel=1e-6
     )

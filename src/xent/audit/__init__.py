@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from xent._files import write_text
+from xent._files import write_texts
 from xent.audit import checks, engine, findings, gate, review
 from xent.audit import result as results
 from xent.audit.engine import Progress, no_progress
@@ -41,7 +41,7 @@ class Outcome:
     policy: Policy
 
     def write(self, out: Path) -> None:
-        """Write ``report.html`` and ``policy.json`` into a folder, each whole or not at all.
+        """Write ``report.html`` and ``policy.json`` into a folder, both or neither.
 
         Raises
         ------
@@ -53,8 +53,7 @@ class Outcome:
         page = render(self.result)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            write_text(out / REPORT, page)
-            write_text(out / POLICY, self.policy.to_json())
+            write_texts(out, {REPORT: page, POLICY: self.policy.to_json()})
         except OSError as error:
             raise DataError(
                 "xent audit",

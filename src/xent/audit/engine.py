@@ -37,6 +37,7 @@ Progress = Callable[[str, int, int | None], None]
 
 _SAMPLE_NUMBERS = 2_000_000  # logits kept for the start of a temperature fit
 _HASHES = 1 << 18
+_FIT_TOLERANCE = 1e-4  # of a Newton step in log T: the step is taken, which leaves about its square
 
 
 def no_progress(step: str, done: int, total: int | None) -> None:
@@ -110,6 +111,8 @@ class Audit:
         self._samples = [SmallestKeys(max(200, _SAMPLE_NUMBERS // n_classes)) for _ in range(1 if self.split else 2)]
         #: One fit for each number in Rows.fit, and for cross-fitting one more over all rows, which the policy carries.
         self.fits: list[TemperatureFit] = []
+        #: For each fit the slope at the temperature it ended at, measured once more: these fits take no further step.
+        self.certificates: list[TemperatureFit] = []
         self.fit_rows = self.score_rows = 0
         self.fit_weight, self.score_weight = np.zeros(n_classes), np.zeros(n_classes)
         self.fit_counts, self.score_counts = np.zeros(n_classes, np.int64), np.zeros(n_classes, np.int64)
@@ -236,9 +239,9 @@ class Audit:
     def fit(self, progress: Progress) -> None:
         """Fit the temperatures, a pass a Newton step."""
         starts = [_start(sample) for sample in self._samples]
-        self.fits = [TemperatureFit(start) for start in starts]
         if not self.split:
-            self.fits.append(TemperatureFit(float(np.sqrt(starts[0] * starts[1]))))
+            starts.append(float(np.sqrt(starts[0] * starts[1])))
+        self.fits = [TemperatureFit(start, _FIT_TOLERANCE) for start in starts]
         while not all(fit.done for fit in self.fits):
             for rows in self.rows(f"fitting temperature, pass {self.policy_fit.passes + 1}", progress):
                 for number, fit in enumerate(self.fits):
@@ -254,10 +257,14 @@ class Audit:
     def choose(self, progress: Progress) -> None:
         """Choose the thresholds, each fit's on the rows and with the temperature of that fit alone."""
         histograms = [OddsHistogram(self.n_classes) for _ in self.fits]
+        self.certificates = [TemperatureFit(fit.temperature) for fit in self.fits]
         for rows in self.rows("choosing thresholds", progress):
-            for number, (fit, histogram) in enumerate(zip(self.fits, histograms, strict=True)):
+            for number, (check, histogram) in enumerate(zip(self.certificates, histograms, strict=True)):
                 mine = self._fitted(rows, number)
-                histogram.add(mine.logits, mine.target, mine.weight, fit.temperature)
+                histogram.add(mine.logits, mine.target, mine.weight, check.temperature)
+                check.add(mine.logits, mine.target, mine.weight)
+        for check in self.certificates:
+            check.step()
         goal, classes = self.options.goal, range(self.n_classes)
         self.thresholds = [np.array([each.threshold(k, goal) for k in classes]) for each in histograms]
         for histogram in histograms[: len(self._samples)]:
@@ -303,9 +310,8 @@ class Audit:
         probs = backend_for(logits).row_softmax(logits, scale=1.0 / self.fits[number].temperature)
         flagged = flags(probs, self.thresholds[number])
         own = flagged[np.arange(len(weight)), rows.target]
-        row, label = np.nonzero(flagged)
-        self.flagged += np.bincount(label, weight[row], self.n_classes)
-        self.flagged_squares += np.bincount(label, np.square(weight[row]), self.n_classes)
+        self.flagged += np.einsum("i,ik->k", weight, flagged)
+        self.flagged_squares += np.einsum("i,ik->k", np.square(weight), flagged)
         self.flagged_own += np.bincount(rows.target, weight * own, self.n_classes)
         how_many = np.minimum(flagged.sum(axis=1), 2)
         self.flag_counts += np.bincount(how_many, weight, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,7 @@ def policy(audit: Audit, names: tuple[str, ...]) -> Policy:
             "rows_per_class": [int(count) for count in audit.fit_counts],
             "split": "calibration" if audit.split else "all rows (their scores in the report are cross-fitted)",
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "xent_version": version("xent"),
         },
     )
 
@@ -225,19 +227,19 @@ def _macro_recall(by_class: ScoreSums) -> Estimate:
 
 def _calibration(audit: Audit) -> Json:
     fit = audit.policy_fit
-    result = {"method": "temperature", **_fit(fit)}
+    result = {"method": "temperature", **_fit(fit, audit.certificates[-1])}
     result["before"] = _reliability(audit.before.total, audit.options)
     result["after"] = _reliability(audit.after.total, audit.options)
-    result["fits"] = [_fit(each) for each in audit.fits[:-1]]
+    result["fits"] = [_fit(*pair) for pair in list(zip(audit.fits, audit.certificates, strict=True))[:-1]]
     return result
 
 
-def _fit(fit: TemperatureFit) -> Json:
+def _fit(fit: TemperatureFit, certificate: TemperatureFit) -> Json:
     result: Json = {
         "temperature": None if fit.reason else number(fit.temperature),
-        "standard_error": number(fit.standard_error),
+        "standard_error": number(certificate.standard_error),
         "fit_rows": fit.rows,
-        "gradient": number(fit.gradient),
+        "gradient": number(certificate.gradient),
         "passes": fit.passes,
         "converged": fit.converged,
     }

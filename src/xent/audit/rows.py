@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xent.audit.prefetch import one_ahead
 from xent.audit.sketch import uniform_keys
 from xent.audit.source import CALIBRATION, MISSING, OTHER, TEST, Batch, Source
 
@@ -100,7 +101,7 @@ def read_rows(source: Source, ignore_index: int, seed: int, facts: InputFacts | 
     """Yield the valid rows of a source, batch by batch; with ``facts``, record there what was left out."""
     facts = InputFacts() if facts is None else facts
     probs = source.description.kind == "probs"
-    for batch in source.batches():
+    for batch in one_ahead(source.batches()):
         facts.rows += len(batch.label)
         keep = _with_label(batch, source.description.n_classes, ignore_index, facts)
         scores = batch.scores if keep.all() else batch.scores[keep]
@@ -142,13 +143,13 @@ def _logits(scores: Array, row: NDArray[np.int64], probs: bool, facts: InputFact
     """Return which rows are sound, and all rows as logits (of probabilities: their logarithms)."""
     if len(scores) == 0:
         return np.zeros(0, dtype=np.bool_), scores
-    top = scores.max(axis=1)
-    good: Bools = np.isfinite(top)
-    if not good.all():
+    good = np.ones(len(scores), dtype=np.bool_)
+    if not (np.isfinite(scores.max()) and np.isfinite(scores.min())):  # of all at once: ten times as fast as row by row
+        top = scores.max(axis=1)
+        good = np.isfinite(top)
         facts.not_finite.add(row[~good], top[~good])
     if not probs:
-        # Two cheap looks spare true logits the sums.
-        if (top[good] <= 1).all() and (scores[good.argmax()] >= 0).all():
+        if (scores[good.argmax()] >= 0).all():  # a look at one row spares true logits the sums
             facts.probability_like += int(_is_distribution(scores).sum())
         return good, scores
     bad = good & ~_is_distribution(scores)

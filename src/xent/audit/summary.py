@@ -9,20 +9,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from xent.audit.report import verdict
+
 Json = dict[str, Any]
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 def print_summary(result: Json, out: Path, console: Console | None = None) -> None:
-    """Print scores before and after, the policy's outcome, findings, the gate, and where the files are."""
-    console = console or Console(stderr=True, highlight=False)
+    """Print the verdict, scores before and after, the policy's outcome, findings, the gate, and where the files are."""
+    console = console or Console(stderr=True, highlight=False, markup=False)
     source, design, calibration = result["source"], result["design"], result["calibration"]
     console.print()
     console.print(
         Text.assemble((source["name"], "bold"), f"  {source['rows']:,} rows, {len(result['classes'])} classes")
     )
     console.print(Text(design["sentence"], style="dim"))
+    console.print()
+    console.print(verdict(result))
     console.print()
     console.print(_scores(result))
     if calibration["temperature"] is None:
@@ -62,28 +66,24 @@ def _scores(result: Json) -> Table:
     before, after = result["scores"]["before"], result["scores"]["after"]
     calibration, baseline = result["calibration"], result["scores"]["baseline"]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("", "as given", "calibrated", "knowing only class shares"):
+    for heading in ("", "as given", "calibrated", "class shares"):
         table.add_column(heading, justify="left" if not heading else "right")
     table.add_row("accuracy", _interval(before["accuracy"]), _interval(after["accuracy"]), _plain(baseline["accuracy"]))
-    table.add_row("NLL, nats", _interval(before["nll"], 4), _interval(after["nll"], 4), _plain(baseline["nll"], 4))
-    table.add_row(
-        "Brier", _plain(before["brier"]["value"], 4), _plain(after["brier"]["value"], 4), _plain(baseline["brier"], 4)
-    )
+    table.add_row("NLL, nats", _interval(before["nll"]), _interval(after["nll"]), _plain(baseline["nll"]))
+    table.add_row("Brier", _plain(before["brier"]["value"]), _plain(after["brier"]["value"]), _plain(baseline["brier"]))
     table.add_row("ECE", _interval(calibration["before"]["ece"]), _interval(calibration["after"]["ece"]), "")
     table.add_row("macro recall", _interval(before["macro_recall"]), _interval(after["macro_recall"]), "")
     return table
 
 
-def _plain(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
-def _interval(estimate: Json, digits: int = 3) -> str:
-    if estimate["value"] is None:
-        return "–"
-    if estimate["low"] is None:
-        return _plain(estimate["value"], digits)
-    return f"{estimate['value']:.{digits}f} [{estimate['low']:.{digits}f}, {estimate['high']:.{digits}f}]"
+def _interval(estimate: Json) -> str:
+    if estimate["value"] is None or estimate["low"] is None:
+        return _plain(estimate["value"])
+    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
 
 
 def _percent(share: float | None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
-from xent._files import write_text
+from xent._files import write_texts
 from xent.decisions.thresholds import flags, unique_flag
 from xent.errors import DataError, OptionError, ShapeError
 from xent.functional import softmax
@@ -131,7 +131,8 @@ class Policy:
 
     def save(self, path: str | Path) -> None:
         """Write the policy to a file, whole or not at all."""
-        write_text(Path(path), self.to_json())
+        path = Path(path)
+        write_texts(path.parent, {path.name: self.to_json()})
 
     @classmethod
     def load(cls, path: str | Path) -> Policy:
