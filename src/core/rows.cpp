@@ -324,7 +324,12 @@ void row_grad(const GradTask& task, ptrdiff_t begin, ptrdiff_t end) {
             row.show(start);
 #pragma omp simd
             for (ptrdiff_t k = 0; k < row.padded; ++k) grad[k] = by_softmax * (row.e[k] * inverse);
-            if (label >= start && label < start + count) grad[label - start] += by_target;
+            if (label >= start && label < start + count) {
+                // p - 1 as minus the other probabilities, which are there still where p rounds to 1.
+                const ptrdiff_t at = label - start;
+                const double others = row.z[at] == row.top ? row.rest : 1.0 + (row.rest - row.e[at]);
+                grad[at] = (by_softmax + by_target) - by_softmax * (others * inverse);
+            }
             if (task.target.probs.data) add_multiple(by_target, task.target.probs, i, start, count, grad);
             if (task.class_coef.data) add_multiple(by_class, task.class_coef, i, start, count, grad);
             store(grad, count, task.scale, task.out.dtype, row_of(task.out, i), start);

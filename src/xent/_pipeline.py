@@ -161,7 +161,10 @@ def sigmoid_value_and_grad(
     value, upstream = reduce(partials.value, entry_weight, entry_weight, options.reduction, shape)
     coef_softmax, coef_target, coef_class = coefficients(upstream, partials)
     with np.errstate(invalid="ignore"):
-        grad = coef_softmax * spec.sigmoid(z) + coef_target * t_one + coef_class * c_one
+        # σ(z) is 1 - σ(-z): above 0 the 1 is added to the target's coefficient first, and nothing cancels.
+        small = coef_softmax * spec.sigmoid(-np.abs(z))
+        by_target = coef_target * t_one
+        grad = np.where(z > 0, (coef_softmax + by_target) - small, small + by_target) + coef_class * c_one
     grad = np.where(entry_weight == 0, 0.0, grad * scale)
     with np.errstate(over="ignore"):
         return value, grad.astype(logit_array.dtype, copy=False)

@@ -58,6 +58,23 @@ def test_binary_cross_entropy(exact, weight, pos_weight, sample_weight, smoothin
     assert exact.absolute_error(grad, expected) <= 8 * 6.0 / temperature
 
 
+@pytest.mark.parametrize("margin", [0.0, 5.0, 40.0, 700.0])
+@pytest.mark.parametrize("weight", [1.0, 3.7])
+def test_a_confident_row_keeps_its_gradient(exact500, margin, weight):
+    """softmax - onehot at the target is 0 once the probability rounds to 1; the truth is not."""
+    z = np.array([[margin, 0.0, -1.5], [1.0, margin, 1.0]])
+    options = {"weight": [weight, weight / 3, 1.0], "reduction": "sum"}
+    _, grad = cross_entropy_grad(z, [0, 1], **options)
+    expected = exact500.gradient(lambda x: exact500.cross_entropy(x, [0, 1], **options), z)
+    assert exact500.relative_error(grad, expected) <= 6
+
+    z = np.array([[margin, -margin]])
+    options = {"pos_weight": [weight, 1.0], "reduction": "sum"}
+    _, grad = binary_grad(z, [[1.0, 0.0]], **options)
+    expected = exact500.gradient(lambda x: exact500.binary_cross_entropy(x, [[1.0, 0.0]], **options), z)
+    assert exact500.relative_error(grad, expected) <= 6
+
+
 @pytest.mark.parametrize("n_classes", [2, 17, 64, 65, 1000])
 def test_every_width_of_a_row(n_classes):
     """softmax - onehot at widths where a compiled kernel may change its path."""
@@ -82,7 +99,7 @@ def test_what_takes_no_part_has_no_value_and_no_gradient(how, reduction, poison)
     target = {"ignore_index": [-100, 2], "weight of probs": [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]}.get(how, [0, 2])
     option = {"sample_weight": {"sample_weight": [0, 1]}, "ignore_index": {}}.get(how, {"weight": [0, 1, 1]})
     value, grad = cross_entropy_grad(z, target, reduction=reduction, **option)
-    alone, grad_alone = cross_entropy_grad(z[1:], [2], reduction=reduction)
+    alone, grad_alone = cross_entropy_grad(z[1:], target[1:], reduction=reduction)
     np.testing.assert_array_equal(grad, [[0, 0, 0], *grad_alone])
     np.testing.assert_array_equal(value, [0, *alone] if reduction == "none" else alone)
 

@@ -23,7 +23,7 @@ def digits(seed: int = 0) -> ArraySource:
     images, label = load_digits(return_X_y=True)
     train, rest = train_test_split(np.arange(len(label)), train_size=0.4, stratify=label, random_state=seed)
     calibration, test = train_test_split(rest, train_size=0.5, stratify=label[rest], random_state=seed)
-    model = SoftmaxRegression(l2=1e-4).fit(images[train] / 16.0, label[train])
+    model = SoftmaxRegression(l2=1e-3, tol=1e-8).fit(images[train] / 16.0, label[train])
     rows = np.concatenate([calibration, test])
     return ArraySource(
         model.decision_function(images[rows] / 16.0),

@@ -75,11 +75,17 @@ def _relative(logits: Array, scale: float) -> tuple[Float64, Float64, Float64]:
         return relative, top, np.exp(relative)
 
 
-def _log_sum(exps: Float64) -> Float64:
-    """Return log Σ exp(z - max) as log1p of the sum without its largest term, which is exactly 1."""
+def _rest(exps: Float64) -> Float64:
+    """Return Σ exp(z - max) without its largest term, which is exactly 1: what is left of 1 - p is in it."""
     rest = exps.copy()
     rest[np.arange(len(exps)), exps.argmax(axis=1)] -= 1.0
-    log_sum: Float64 = np.log1p(rest.sum(axis=1))
+    total: Float64 = rest.sum(axis=1)
+    return total
+
+
+def _log_sum(exps: Float64) -> Float64:
+    """Return log Σ exp(z - max)."""
+    log_sum: Float64 = np.log1p(_rest(exps))
     return log_sum
 
 
@@ -153,7 +159,8 @@ def row_grad(
     """Return ``scale * (coef_softmax · softmax(z) + coef_target · t + coef_class · c)``, in the dtype of ``logits``.
 
     The three coefficients have shape (n,). A row whose coefficients are all 0 gets exact zeros whatever its logits
-    hold, NaN included: this is how an ignored row is ignored.
+    hold, NaN included: this is how an ignored row is ignored. For a class index the difference of probability and 1 is
+    taken as the sum of the other probabilities, which a confident row needs: 1 - p is there still where p rounds to 1.
     """
     n, n_classes = logits.shape
     coef_class = np.zeros(n) if coef_class is None else coef_class
@@ -161,13 +168,16 @@ def row_grad(
     result = np.zeros((n, n_classes), dtype=logits.dtype)
     if len(live) == 0 or n_classes == 0:
         return result
-    _, _, exps = _relative(logits[live], scale)
-    grad = coef_softmax[live, None] * (exps / exps.sum(axis=1, keepdims=True))
+    relative, _, exps = _relative(logits[live], scale)
+    rest = _rest(exps)
+    grad = coef_softmax[live, None] * (exps / (1.0 + rest)[:, None])
     if target is not None and target.ndim == 2:
         grad += coef_target[live, None] * target[live]
     elif target is not None:
-        with_target = np.flatnonzero(target[live] >= 0)
-        grad[with_target, target[live][with_target]] += coef_target[live][with_target]
+        rows = np.flatnonzero(target[live] >= 0)
+        label, by_softmax = target[live][rows], coef_softmax[live][rows]
+        others = np.where(relative[rows, label] == 0.0, rest[rows], 1.0 + (rest[rows] - exps[rows, label]))
+        grad[rows, label] = (by_softmax + coef_target[live][rows]) - by_softmax * (others / (1.0 + rest[rows]))
     if class_coef is not None:
         grad += coef_class[live, None] * class_coef
     with np.errstate(invalid="ignore", over="ignore"):
@@ -247,12 +257,9 @@ def class_histogram(
     known = ~np.isnan(exps).any(axis=1)
     exps, target, weight = exps[known], target[known], None if weight is None else weight[known]
     n, n_classes = exps.shape
-    top = exps.argmax(axis=1)
-    rest = exps.copy()
-    rest[np.arange(n), top] -= 1.0
-    rest_sum = rest.sum(axis=1)  # Σ without the largest term, 1: both differences below are of like size
-    others = 1.0 + (rest_sum[:, None] - exps)
-    others[np.arange(n), top] = rest_sum
+    rest = _rest(exps)
+    others = 1.0 + (rest[:, None] - exps)
+    others[np.arange(n), exps.argmax(axis=1)] = rest
     with np.errstate(divide="ignore", over="ignore"):
         odds = exps / others
     first = (1023 - 30) << bits  # the leading bits of 2^-30
@@ -260,7 +267,7 @@ def class_histogram(
     flat = bins + np.arange(n_classes) * counts.shape[1]
     each = np.ones(n) if weight is None else weight
     every = np.broadcast_to(each[:, None], flat.shape).ravel()
-    probs = exps / (1.0 + rest_sum)[:, None]
+    probs = exps / (1.0 + rest)[:, None]
     counts += np.bincount(flat.ravel(), every, counts.size).reshape(counts.shape)
     prob_sums += np.bincount(flat.ravel(), (probs * each[:, None]).ravel(), counts.size).reshape(counts.shape)
     hits += np.bincount(flat[np.arange(n), target], each, counts.size).reshape(counts.shape)
