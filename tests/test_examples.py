@@ -44,6 +44,12 @@ def test_python_in_pages(page):
     assert runner.summarize(verbose=False).failed == 0
 
 
+def test_the_guide_names_every_finding():
+    source = pathlib.Path(importlib.import_module("xent.audit.findings").__file__).read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "guide" / "audit.md").read_text(encoding="utf-8")
+    assert set(re.findall(r'"(XA\d+)"', source)) == set(re.findall(r"^\| (XA\d+)", guide, re.MULTILINE))
+
+
 def commands():
     for page in PAGES:
         for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from xent.classifiers import SoftmaxRegression
 from xent.classifiers._solver import LinearObjective, minimise
 
 
@@ -145,3 +147,25 @@ def test_says_when_rounding_ends_progress():
     assert solution.stalled
     assert solution.coef.dtype == solution.intercept.dtype == np.float32
     assert 1e-14 < solution.gradient_norm < 1e-4
+
+
+@pytest.mark.parametrize(("n_rows", "few"), [(200, True), (60_000, False)])
+def test_small_products_take_one_thread(n_rows, few, monkeypatch):
+    """And only while the fit lasts: more are slower for a small product, and far slower on a busy machine."""
+
+    def blas_threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    seen = []
+
+    def watched(self, coef, intercept, original=LinearObjective.value_and_grad):
+        seen.append(blas_threads())
+        return original(self, coef, intercept)
+
+    monkeypatch.setattr(LinearObjective, "value_and_grad", watched)
+    X = np.random.default_rng(0).normal(size=(n_rows, 70))
+    with threadpool_limits(2, user_api="blas"):
+        SoftmaxRegression(tol=1e-2).fit(X, np.arange(n_rows) % 10)
+        assert blas_threads() == {2}
+    assert seen
+    assert seen == [{1} if few else {2}] * len(seen)

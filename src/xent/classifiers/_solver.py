@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, sparse
+from threadpoolctl import ThreadpoolController
 
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
@@ -24,6 +27,9 @@ _BLOCK_BYTES = 1 << 22
 # Pairs that L-BFGS remembers: against the usual 10, ill-conditioned problems take a quarter fewer evaluations.
 _MEMORY = 20
 _LINE_SEARCH = 50
+# Multiplications of an evaluation, about 5 ms of one core: below it threads cost a matrix product more than they save,
+# and where other programs want the cores too they make it many times slower.
+_SMALL = 1 << 25
 
 
 class LinearObjective:
@@ -95,6 +101,18 @@ class LinearObjective:
         standardised = self.centred(d_coef, d_intercept) / np.where(self.std > 0, self.std, 1.0)
         entries = [standardised.ravel(), d_intercept if self.fit_intercept else np.zeros(0)]
         return float(np.abs(np.concatenate(entries)).max(initial=0.0))
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """Return the libraries with threads of their own that SciPy brought along; finding them takes milliseconds."""
+    return ThreadpoolController()
+
+
+def few_threads(work: int) -> AbstractContextManager[object]:
+    """Return a context in which matrix products of that many multiplications take a sensible number of threads."""
+    limit: AbstractContextManager[object] = _thread_pools().limit(limits=1 if work < _SMALL else None, user_api="blas")
+    return limit
 
 
 @dataclass(frozen=True)

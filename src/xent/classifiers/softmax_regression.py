@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
 
 from xent import _validate
-from xent.classifiers._solver import LinearObjective, Solution, minimise
+from xent.classifiers._solver import LinearObjective, Solution, few_threads, minimise
 from xent.errors import OptionError, ShapeError, TargetError
 from xent.functional import log_softmax, softmax, value_and_grad
 from xent.losses import Loss, get_loss
@@ -197,7 +197,8 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             coef = previous[1] - previous[1].mean(axis=0)
             intercept = previous[2] - previous[2].mean() if self.fit_intercept else intercept
         self.tolerance_ = max(float(self.tol), float(np.finfo(X.dtype).eps) ** (2 / 3))
-        solution = minimise(objective, coef, intercept, self.tolerance_, int(self.max_iter))
+        with few_threads(X.size * n_classes):
+            solution = minimise(objective, coef, intercept, self.tolerance_, int(self.max_iter))
 
         self.classes_ = classes
         self.coef_, self.intercept_ = solution.coef, solution.intercept
