@@ -162,7 +162,7 @@ export function provenanceSection(result) {
     ["Split column", column(s.split_column)],
     ["Ignore index", column(s.ignore_index)],
     ["Seed", column(result.design.seed)],
-    ["Temperature fit", `${plural(c.passes ?? 0, "pass", "passes")}, ${c.converged ? "converged" : "not converged"}, gradient ${format.number(c.gradient)}`],
+    ["Temperature fit", `${plural(c.passes ?? 0, "pass", "passes")}, ${c.converged ? "converged" : "not converged"}, gradient ${c.gradient === null ? "unknown" : `${c.gradient.toExponential(1)} nats`}`],
     ["Report, policy", `${column(files.report)}, ${column(files.policy)}`],
     ["Made", `${result.created}, in ${format.number(v.seconds)} s, on ${v.platform}`],
     ["Kernels", v.kernels],
