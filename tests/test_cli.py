@@ -4,9 +4,11 @@ import errno
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -26,6 +28,7 @@ from typer.testing import CliRunner
 import xent
 import xent._files
 import xent.audit
+import xent.audit.readers
 from xent.cli import app
 
 
@@ -227,10 +230,20 @@ def test_gates(conditions, code, tmp_path):
         (["--fail-on", "ece!0.3"], "NAME OP NUMBER"),
         (["--fail-on", "auc>0.3"], "the names are ece"),
         (["--target-recall", "0.9", "--target-precision", "0.9"], "must not both be given"),
-        (["--target-recall", "1.5"], "got 1.5"),
+        (["--target-recall", "1.5"], "xent audit: --target-recall must lie in (0, 1]; got 1.5 hint: "),
+        (["--target-precision", "0"], "xent audit: --target-precision must lie in (0, 1]; got 0"),
         (["--slice", "age:65,18"], "rising edges"),
         (["--no-such-option"], "No such option"),
-        (["--label", "label", "--split", "split"], "must go with a file"),
+        (["--label", "label"], "--label must go with a file"),
+        (["--weight", "w"], "--weight must go with a file"),
+        (["--seed", "-1"], "xent audit: --seed must lie in 0 … 2**63 - 1; got -1 hint: "),
+        (["--seed", str(2**63)], "xent audit: --seed must lie in 0 … 2**63 - 1; got 9223372036854775808"),
+        (["--ignore-index", str(2**63)], "xent audit: --ignore-index must lie above"),
+        (["p.npz", "--classes", "a,b,,d"], "--classes must name every class; got an empty name"),
+        (["p\udcff.npz"], r"PREDICTIONS must be UTF-8 text; got 'p\udcff.npz' hint: "),
+        (["p.npz", "--slice", "a", "--slice", "b\udcff"], r"--slice must be UTF-8 text; got 'b\udcff' hint: "),
+        (["p.npz", "--classes", ""], "--classes must name every class; got an empty name"),
+        (["p.npz", "--classes", "a,b,a"], "--classes must name every class once; got 'a' more than once hint: "),
     ],
 )
 def test_wrong_use_is_2_before_any_work(arguments, words, tmp_path):
@@ -306,6 +319,91 @@ def test_no_permission_to_write(tmp_path):
     assert (tmp_path / "o").read_text() == "a file, not a folder"
 
 
+def test_out_is_looked_at_before_anything_is_read(tmp_path):
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "taken" / "policy.json").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    for out, words in [
+        ("file", "--out .*file must be a folder that can be written; got File exists"),
+        ("file/in/it", "--out .* must be a folder that can be written; got Not a directory"),
+        ("taken", "--out .* must be a folder that can be written; got a directory in the place of policy.json"),
+    ]:
+        done = run("audit", tmp_path / "no such table.npz", "--out", tmp_path / out)
+        assert done.exit_code == 3
+        assert re.search(words, done.stderr), done.stderr
+        assert "hint: name another folder" in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_table_that_cannot_be_read_leaves_no_folder(tmp_path):
+    done = run("audit", tmp_path / "none.npz", "--out", tmp_path / "a" / "b")
+    assert (done.exit_code, list(tmp_path.iterdir())) == (3, [])
+    assert "no such file" in done.stderr
+
+
+def test_both_files_or_neither(tmp_path, monkeypatch):
+    """The second file cannot be put in its place: the first is taken back, and what stood there stands again."""
+    texts = {"report.html": "new report", "policy.json": "new policy"}
+    replace = Path.replace
+
+    def fails(self, target):
+        if Path(target).name == "policy.json" and self.suffix == ".part":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        xent._files.write_texts(tmp_path, texts)
+    assert list(tmp_path.iterdir()) == []
+    for name in texts:
+        (tmp_path / name).write_text(f"old {name}")
+    for links in (True, False):
+        if not links:
+            monkeypatch.setattr(xent._files.os, "link", _no_links)
+        with pytest.raises(OSError, match="Input/output error"):
+            xent._files.write_texts(tmp_path, texts)
+        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {name: f"old {name}" for name in texts}
+    monkeypatch.setattr(Path, "replace", replace)
+    xent._files.write_texts(tmp_path, texts)
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == texts
+
+
+def _no_links(*_, **__):
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def test_a_folder_in_a_files_place_is_seen_before_any_file_is_written(tmp_path):
+    (tmp_path / "b").mkdir()
+    with pytest.raises(IsADirectoryError):
+        xent._files.write_texts(tmp_path, {"a": "text", "b": "text"})
+    assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path, monkeypatch):
+    path = write(tmp_path, "npz", table())
+    outcome = xent.audit.audit(xent.audit.readers.open_table(path, xent.audit.readers.Columns()))
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(xent._files.os, "fsync", full)
+    with pytest.raises(xent.DataError, match="No space left"):
+        outcome.write(tmp_path / "a" / "b")
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_the_umask_is_kept_and_never_set(tmp_path, monkeypatch):
+    old = os.umask(0o027)
+    try:
+        monkeypatch.setattr(os, "umask", None)  # to read it is to set it, for every thread
+        xent._files.write_texts(tmp_path, {"a": "text"})
+    finally:
+        monkeypatch.undo()
+        os.umask(old)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_full_disk_leaves_the_old_report(tmp_path, monkeypatch):
     path = write(tmp_path, "npz", table())
     assert run("audit", path, "--out", tmp_path / "o").exit_code == 0
@@ -322,6 +420,156 @@ def test_a_full_disk_leaves_the_old_report(tmp_path, monkeypatch):
     assert done.exit_code == 3
     assert "No space left" in done.stderr
     assert {p.name: p.read_bytes() for p in (tmp_path / "o").iterdir()} == before
+
+
+def test_a_folder_as_the_table_is_told_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("audit", ".")
+    assert done.exit_code == 3
+    assert done.stderr.startswith("xent audit: . must be a file; got a directory\n\nhint: ")
+
+
+def test_class_names_in_a_file(tmp_path):
+    names, path = tmp_path / "names.txt", write(tmp_path, "npz", table())
+    options = ["--classes", f"@{names}", "--split", "split", "--out", tmp_path / "o", "--json"]
+    done = run("audit", path, *options)
+    assert done.exit_code == 3
+    assert f"--classes @{names} must be a readable text file; got No such file or directory\n\nhint: " in done.stderr
+    names.write_bytes(b"caf\xe9\nb\nc\nd\n")
+    assert "must be a readable text file; got no UTF-8 text at byte 3\n\nhint: " in run("audit", path, *options).stderr
+    names.write_text("a\nb\nb\nd\n")
+    done = run("audit", path, *options)
+    assert (done.exit_code, "'b' more than once" in done.stderr) == (3, True)
+    names.write_text("\n")
+    done = run("audit", path, *options)
+    assert (done.exit_code, "must name every class; got an empty file" in done.stderr) == (3, True)
+    names.write_text("\ufeffa\nb\n\nc\nd\n", encoding="utf-8")
+    assert [c["name"] for c in result_of(run("audit", path, *options))["classes"]] == list("abcd")
+
+
+def test_the_largest_seed(tmp_path):
+    """It has more bits than scikit-learn's, which cuts the digits."""
+    result = result_of(run("audit", "--seed", 2**63 - 1, "--out", tmp_path, "--json"))
+    assert result["design"]["seed"] == 2**63 - 1
+    path = write(tmp_path, "npz", table())
+    result = result_of(run("audit", path, "--seed", 2**63 - 1, "--out", tmp_path, "--json"))
+    assert (result["design"]["mode"], result["design"]["seed"]) == ("cross-fit", 2**63 - 1)
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", -1), ("seed", 1.5), ("seed", True), ("n_bins", 0)])
+def test_options_that_cannot_be(name, value):
+    with pytest.raises(xent.OptionError, match=rf"Options: {name} must .*; got {value}\n\nhint: "):
+        xent.audit.Options(**{name: value})
+
+
+# Exit codes of the process itself.
+
+
+def process(line, *, blocked=(), **env):
+    """Run ``xent`` in a shell line; modules of ``blocked`` cannot be imported."""
+    start = f"import sys; sys.modules.update(dict.fromkeys({blocked!r})); from xent.__main__ import main; main()"
+    program = f"{shlex.quote(sys.executable)} -c {shlex.quote(start)}"
+    return subprocess.run(
+        ["bash", "-c", line.replace("XENT", program)], capture_output=True, text=True, env={**os.environ, **env}
+    )
+
+
+posix = pytest.mark.skipif(os.name != "posix" or not Path("/dev/full").exists(), reason="/dev/full is Linux")
+
+
+@posix
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("XENT audit --out OUT --json >/dev/full", "xent audit: stdout must be writable; got No space left on device"),
+        ("XENT audit --out OUT --json >&-", "xent audit: stdout must be writable; got a closed stream"),
+        ("XENT --version >/dev/full", "xent: stdout must be writable; got No space left on device"),
+        ("XENT --help >/dev/full", "xent: stdout must be writable; got No space left on device"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_3(line, words, buffered, tmp_path):
+    done = process(line.replace("OUT", str(tmp_path / "o")), PYTHONUNBUFFERED=buffered)
+    assert done.returncode == 3, done.stderr
+    assert words in done.stderr
+    assert "hint: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@posix
+def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path):
+    out = tmp_path / "o"
+    done = process(f"XENT audit --out {out} --json | true; echo ${{PIPESTATUS[0]}}")
+    assert done.stdout == "141\n"
+    assert "Traceback" not in done.stderr
+    assert sorted(p.name for p in out.iterdir()) == ["policy.json", "report.html"]
+
+
+@posix
+def test_a_lost_stderr_does_not_change_the_exit_code(tmp_path):
+    codes = "2>/dev/full; echo $?"
+    assert process(f"XENT audit --out {tmp_path} {codes}").stdout == "0\n"
+    assert process(f"XENT audit --out {tmp_path} --fail-on 'ece>=0' {codes}").stdout == "1\n"
+    assert process(f"XENT audit --seed -1 {codes}").stdout == "2\n"
+    assert process(f"XENT audit none.csv --out {tmp_path} {codes}").stdout == "3\n"
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"XENT_KERNELS": "foo"}, "XENT_KERNELS must be numpy or native; got 'foo'"),
+        ({"XENT_KERNELS": "native", "XENT_ISA": "foo"}, "XENT_(ISA|KERNELS=native) must .*; got"),
+    ],
+)
+def test_wrong_kernels_are_2(env, words, tmp_path):
+    done = process(f"XENT audit --out {tmp_path / 'o'}", **env)
+    assert done.returncode == 2
+    assert re.match(f"xent.kernels: .*{words}.*\n\nhint: ", done.stderr)
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("module", ["typer", "rich"])
+def test_a_command_line_without_its_modules_is_2(module):
+    done = process("XENT audit --help", blocked=(module,))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"xent: the command line must have {module}; it is not installed\n\nhint: pip ")
+
+
+def test_an_audit_without_its_modules_is_2(tmp_path):
+    done = process(f"XENT audit --out {tmp_path / 'o'}", blocked=("sklearn",))
+    assert done.returncode == 2
+    assert "this command must have sklearn; it is not installed\n\nhint: pip install 'xent[audit]'" in done.stderr
+
+
+@pytest.mark.parametrize("error", ["RuntimeError", "EOFError", "BrokenPipeError", "PermissionError"])
+def test_a_crash_is_70_with_its_traceback(error, tmp_path):
+    """Never 1, which would say that a gate failed. typer makes 1 of an EOFError."""
+    start = (
+        "import xent.audit\nfrom xent.__main__ import main\n"
+        f"def crash(*_, **__):\n    raise {error}('a bug')\n"
+        f"xent.audit.audit = crash\nimport sys\nsys.argv = ['xent', 'audit', '--out', {str(tmp_path)!r}]\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True)
+    assert done.returncode == 70
+    assert "Traceback" in done.stderr
+    assert done.stderr.rstrip().endswith(f"{error}: a bug")
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_crash(tmp_path):
+    done = process(f"XENT audit --out {tmp_path / 'o'}", blocked=("xent.audit.engine",))
+    assert done.returncode == 70
+    assert "Traceback" in done.stderr
+
+
+def test_json_for_a_terminal_without_unicode(tmp_path):
+    """Its escapes say the same."""
+    path = write(tmp_path, "npz", {**table(), "weather": np.array(["☀", "☂", "☀"] * 300)})
+    line = f"XENT audit {path} --slice weather --out {tmp_path / 'o'} --json"
+    done = process(line, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert {entry["value"] for s in json.loads(done.stdout)["slices"] for entry in s["values"]} == {"☀", "☂"}
 
 
 def test_help_needs_no_numpy():

@@ -1,15 +1,19 @@
 """The command line. Data goes to stdout, everything else to stderr.
 
-Exit codes: 0 done, 1 a gate failed, 2 wrong use, 3 bad data. Nothing here imports NumPy before a command runs, so that
-``xent --help`` answers at once.
+Exit codes: 0 done, 1 a gate failed, 2 wrong use, 3 bad data or an output that cannot be written, 70 a bug: its
+traceback is shown. An interrupt gives 130. Who closes the pipe before all is read (``| head -1``) ends the process
+quietly by SIGPIPE, 141 in a shell, when both files are written. Nothing but a gate gives 1.
+
+Nothing here imports NumPy before a command runs, so that ``xent --help`` answers at once.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -18,11 +22,11 @@ import typer
 from xent.errors import DataError, OptionError, XentError
 
 if TYPE_CHECKING:
-    from xent.audit import Outcome
+    from xent.audit import Outcome, SliceSpec
     from xent.audit.engine import Progress
     from xent.audit.source import Source
 
-GATE_FAILED, WRONG_USE, BAD_DATA = 1, 2, 3
+GATE_FAILED, WRONG_USE, BAD_DATA, BUG = 1, 2, 3, 70
 
 app = typer.Typer(
     name="xent",
@@ -38,7 +42,8 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(version("xent"))
+        with _clear_errors():
+            _print(version("xent") + "\n", "xent")
         raise typer.Exit
 
 
@@ -68,7 +73,7 @@ def audit(
     probs: Annotated[
         str | None, typer.Option(help="The same for probabilities, if those are all you kept.", show_default=False)
     ] = None,
-    label: Annotated[str, typer.Option(help="Column of class indices or names.")] = "label",
+    label: Annotated[str | None, typer.Option(show_default="label", help="Column of class indices or names.")] = None,
     split: Annotated[
         str | None,
         typer.Option(help="Column with 'calibration' and 'test'; without it, cross-fitting.", show_default=False),
@@ -122,14 +127,16 @@ def audit(
         "fail-on": fail_on,
     }
     with _clear_errors():
-        outcome = _audit(predictions, out, {name: value for name, value in given.items() if value is not None})
-    if as_json:
-        json.dump(outcome.result, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-        print()
-    from xent.audit.summary import print_summary
+        if as_json and sys.stdout is None:
+            raise _no_output("xent audit", "a closed stream")
+        result = _audit(predictions, out, {name: value for name, value in given.items() if value is not None}).result
+        if as_json:
+            _print_json(result)
+        from xent.audit.summary import print_summary
 
-    print_summary(outcome.result, out)
-    gate = outcome.result["gate"]
+        with suppress(OSError):  # the files are there; a lost stderr changes nothing about what was found
+            print_summary(result, out)
+    gate = result["gate"]
     if gate is not None and not gate["passed"]:
         raise typer.Exit(GATE_FAILED)
 
@@ -145,49 +152,95 @@ def _audit(predictions: Path | None, out: Path, flags: dict[str, Any]) -> Outcom
         raise OptionError(
             "xent audit", "--target-recall and --target-precision must not both be given; got both", "run it twice"
         )
-    from xent.audit import Condition, Options, SliceSpec, audit
+    from xent.audit import Condition, Options, SliceSpec, audit, check_out
     from xent.decisions.thresholds import Goal
 
     conditions = [Condition.parse(text) for text in flags.get("fail-on", [])]
-    if "target-precision" in flags:
-        goal = Goal("precision", flags["target-precision"])
-    else:
-        goal = Goal("recall", flags.get("target-recall", 0.99))
+    with _as_flag("target-precision" if "target-precision" in flags else "target-recall"):
+        if "target-precision" in flags:
+            goal = Goal("precision", flags["target-precision"])
+        else:
+            goal = Goal("recall", flags.get("target-recall", 0.99))
+    _check_text(flags)
     specs = tuple(SliceSpec.parse(text) for text in flags.get("slice", []))
-    source, specs = _source(predictions, flags, specs)
-    options = Options(goal, specs, flags["ignore-index"], flags["seed"])
+    if predictions is None:
+        _refuse_columns(flags)
+        specs = (SliceSpec("ink"),)
+    with _as_flag():
+        options = Options(goal, specs, flags["ignore-index"], flags["seed"])
+    classes = _class_names(flags.get("classes"))
+    _check_kernels()
+    check_out(out)
+    source = _source(predictions, flags, specs, classes)
     with _progress() as progress:
         outcome = audit(source, options, fail_on=conditions, flags=flags, progress=progress)
     outcome.write(out)
     return outcome
 
 
-def _source(predictions: Path | None, flags: dict[str, Any], specs: tuple[Any, ...]) -> tuple[Source, tuple[Any, ...]]:
-    """Return the table, and the slices that are wanted of it."""
+def _check_text(flags: dict[str, Any]) -> None:
+    """Check that what the report will quote can be written: other bytes reach Python as halves of characters."""
+    for name, value in flags.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and any("\ud800" <= c <= "\udfff" for c in text):
+                what = "PREDICTIONS" if name == "predictions" else f"--{name}"
+                raise OptionError("xent audit", f"{what} must be UTF-8 text; got {text!r}", "rename it")
+
+
+def _check_kernels() -> None:
+    """Check the environment variables that choose kernels, which are an option of this command too."""
+    from xent.kernels import describe
+
+    try:
+        describe()
+    except (ValueError, ImportError) as error:
+        _stop(str(error), WRONG_USE)
+
+
+@contextmanager
+def _as_flag(flag: str | None = None) -> Iterator[None]:
+    """Let an option's error speak of the flag that set it: by default the one of the option's name."""
+    try:
+        yield
+    except OptionError as error:
+        argument, _, rest = error.problem.partition(" ")
+        raise OptionError("xent audit", f"--{flag or argument.replace('_', '-')} {rest}", error.hint) from None
+
+
+def _refuse_columns(flags: dict[str, Any]) -> None:
+    columns = ("logits", "probs", "label", "split", "weight", "classes", "slice")
+    given = [name for name in columns if name in flags]
+    if given:
+        raise OptionError(
+            "xent audit",
+            f"--{given[0]} must go with a file of predictions; got no file",
+            "xent audit PREDICTIONS, or no option for the embedded digits",
+        )
+
+
+def _source(
+    predictions: Path | None,
+    flags: dict[str, Any],
+    specs: tuple[SliceSpec, ...],
+    classes: tuple[str, ...] | None,
+) -> Source:
+    """Return the table."""
     if predictions is None:
-        columns = [name for name in ("logits", "probs", "split", "weight", "classes", "slice") if name in flags]
-        if columns:
-            raise OptionError(
-                "xent audit",
-                f"--{columns[0]} must go with a file of predictions; got no file",
-                "xent audit PREDICTIONS, or no option for the embedded digits",
-            )
-        from xent.audit import SliceSpec
         from xent.audit.embedded import digits
 
-        return digits(flags["seed"]), (SliceSpec("ink"),)
+        return digits(flags["seed"] % 2**32)  # scikit-learn's seeds have 32 bits
     from xent.audit.readers import Columns, open_table
 
     columns_of_table = Columns(
         logits=flags.get("probs", flags.get("logits", "probs" if "probs" in flags else "logits")),
         kind="probs" if "probs" in flags else "logits",
-        label=flags["label"],
+        label=flags.get("label", "label"),
         split=flags.get("split"),
         weight=flags.get("weight"),
         slices=tuple(spec.column for spec in specs),
-        classes=_class_names(flags.get("classes")),
+        classes=classes,
     )
-    return open_table(predictions, columns_of_table), specs
+    return open_table(predictions, columns_of_table)
 
 
 def _class_names(text: str | None) -> tuple[str, ...] | None:
@@ -195,32 +248,79 @@ def _class_names(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     if not text.startswith("@"):
-        return tuple(name.strip() for name in text.split(","))
+        names = tuple(name.strip() for name in text.split(","))
+        _check_class_names(names, "--classes", OptionError)
+        return names
+    rule, hint = f"--classes {text} must be a readable text file; got", "after the @ comes a file with one name a line"
     try:
-        lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError("xent audit", f"--classes {text} must be a readable text file; got {error}") from error
-    return tuple(line.strip() for line in lines if line.strip())
+        lines = Path(text[1:]).read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError("xent audit", f"{rule} {error.strerror or error}", hint) from error
+    except UnicodeDecodeError as error:
+        raise DataError("xent audit", f"{rule} no UTF-8 text at byte {error.start}", hint) from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    _check_class_names(names, f"--classes {text}", DataError)
+    return names
+
+
+def _check_class_names(names: tuple[str, ...], what: str, error: type[XentError]) -> None:
+    hint = "give one name for every logit, in the order of the logits"
+    if not all(names) or not names:
+        raise error("xent audit", f"{what} must name every class; got an empty {'name' if names else 'file'}", hint)
+    for name in names:
+        if names.count(name) > 1:
+            raise error("xent audit", f"{what} must name every class once; got {name!r} more than once", hint)
+
+
+def _print_json(result: dict[str, Any]) -> None:
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(result, indent=2, allow_nan=False)
+    _print(text + "\n", "xent audit")
+
+
+def _print(text: str, function: str) -> None:
+    """Print to stdout, all of it now."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        raise _no_output(function, error.strerror or str(error)) from error
+
+
+def _no_output(function: str, got: str) -> DataError:
+    return DataError(function, f"stdout must be writable; got {got}", "send it to another place, or make room")
 
 
 @contextmanager
 def _clear_errors() -> Iterator[None]:
-    """Turn a user's mistake into its message and exit code; anything else is a bug and keeps its traceback."""
+    """Turn a user's mistake into its message and exit code; anything else is a bug and keeps its traceback.
+
+    A bug must not get away from here: of some exceptions (EOFError, EPIPE) typer makes exit code 1.
+    """
     try:
         yield
+    except typer.Exit:
+        raise
     except XentError as error:
         _stop(str(error), WRONG_USE if isinstance(error, OptionError) else BAD_DATA)
-    except ModuleNotFoundError as error:
-        _stop(
-            f"xent: this command must have {error.name}; it is not installed\n\nhint: pip install 'xent[audit]'",
-            WRONG_USE,
-        )
     except KeyboardInterrupt:
         _stop("xent: interrupted; nothing was written", 130)
+    except Exception as error:
+        missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+        if missing not in ("", "xent"):
+            _stop(
+                f"xent: this command must have {missing}; it is not installed\n\nhint: pip install 'xent[audit]'",
+                WRONG_USE,
+            )
+        _stop(traceback.format_exc().rstrip(), BUG)
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
+    with suppress(OSError):
+        typer.echo(message, err=True)
     raise typer.Exit(code)
 
 

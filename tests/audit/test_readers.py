@@ -25,6 +25,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from xent.audit import audit
 from xent.audit.readers import ArraySource, Columns, open_table, table
 from xent.audit.readers import csv as csv_reader
 from xent.audit.readers.parquet import ParquetTable
@@ -650,11 +651,16 @@ def test_files_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "preds.parquet").write_bytes(b"x")
     refused(lambda: open_table(tmp_path / "pred.parquet", Columns()), "no such file", "did you mean 'preds.parquet'?")
     refused(lambda: open_table(tmp_path / "no" / "a.csv", Columns()), "no such file", f"no folder {tmp_path / 'no'}")
-    refused(lambda: open_table(tmp_path, Columns()), "must be a file; got a directory")
+    said = str(refused(lambda: open_table(tmp_path, Columns()), "must be a file; got a directory"))
+    assert said.count("xent audit: ") == said.count("got") == 1
+    monkeypatch.chdir(tmp_path)
+    said = str(refused(lambda: open_table(Path(), Columns()), "xent audit: . must be a file; got a directory"))
+    assert said.count("xent audit: ") == 1
     (tmp_path / "empty.parquet").touch()
     refused(lambda: open_table(tmp_path / "empty.parquet", Columns()), "empty.parquet", "got an empty file")
     os.mkfifo(tmp_path / "pipe.csv")
-    refused(lambda: open_table(tmp_path / "pipe.csv", Columns()), "regular file", "pipe or device")
+    said = str(refused(lambda: open_table(tmp_path / "pipe.csv", Columns()), "regular file", "pipe or device"))
+    assert said.count("xent audit: ") == 1
     refused(lambda: open_table(tmp_path / "a\0.csv", Columns()), "null byte")
 
     def denied(*_: object, **__: object) -> None:
@@ -1174,6 +1180,24 @@ def test_a_csv_that_was_cut_off(tmp_path: Path) -> None:
             assert n in (text[header:end].count(b"\n"), text[header:end].count(b"\n") + 1)
             assert all(got[name] == want[name][:n] for name in ("scores", "label", "weight", "split"))
     assert seen >= 12
+
+
+@pytest.mark.parametrize(("end", "noted"), [("\n", False), ("\r\n", False), ("", True), ("\n ", True)])
+def test_a_csv_that_does_not_end_with_a_newline_is_noted(tmp_path: Path, end: str, noted: bool) -> None:
+    text = "logit_0,logit_1,label,more\n" + "\n".join(f"{i},0.5,{i % 2},x" for i in range(20)) + end
+    (tmp_path / "a.csv").write_text(text if end != "\n " else text.replace("\n ", "\n20,0.5,0,"), newline="")
+    source = open_table(tmp_path / "a.csv", Columns(logits="logit_"))
+    said = "The file does not end with a newline: its last row may be cut off."
+    assert source.description.notes == ((said,) if noted else ())
+    shown = [check for check in audit(source).result["checks"] if check["name"] == "Whole file"]
+    assert shown == ([{"name": "Whole file", "status": "warning", "detail": said}] if noted else [])
+
+
+@pytest.mark.parametrize("key", ONE_EACH)
+def test_a_whole_file_has_no_notes(tmp_path: Path, key: str) -> None:
+    name, write = ONE_EACH[key]
+    write(tmp_path / name, rows(30))
+    assert open_table(tmp_path / name, EVERYTHING).description.notes == ()
 
 
 @pytest.mark.parametrize("write", [npz, npz_packed])

@@ -23,6 +23,7 @@ def checks(audit: Audit) -> list[Json]:
     certain = f" Left out are {found.certain:,} that give one class the probability 1: they repeat by nature."
     return [
         _check("Rows", "ok", f"{facts.rows:,} rows of {audit.n_classes} classes, scores in {description.dtype}."),
+        *(_check("Whole file", "warning", note) for note in description.notes),
         _check("Kind of scores", *kind),
         _problem("Labels present", facts.label_missing.count, "have no label", "Every row has a label."),
         _problem(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from numbers import Integral
 
 from xent.decisions.thresholds import Goal
 from xent.errors import OptionError
@@ -44,10 +45,34 @@ class SliceSpec:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of an audit that are not about where its columns lie."""
+    """The options of an audit that are not about where its columns lie.
+
+    Raises
+    ------
+    OptionError
+        ``ignore_index`` or ``seed`` is no integer of 64 bits (a seed not negative), or ``n_bins`` is below 1.
+    """
 
     goal: Goal = field(default=Goal("recall", 0.99))
     slices: tuple[SliceSpec, ...] = ()
     ignore_index: int = -100
     seed: int = 0
     n_bins: int = 15
+
+    def __post_init__(self) -> None:
+        # The least int64 is the label of a row that has none: see MISSING.
+        _check_integer(
+            "ignore_index",
+            self.ignore_index,
+            "lie above -2**63 and below 2**63",
+            1 - 2**63,
+            "-100 is the usual one",
+        )
+        _check_integer("seed", self.seed, "lie in 0 … 2**63 - 1", 0, "any such number will do; 0 is the default")
+        _check_integer("n_bins", self.n_bins, "be at least 1", 1, "15 bins are usual")
+
+
+def _check_integer(name: str, value: object, rule: str, least: int, hint: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 2**63:
+        kind = "" if isinstance(value, Integral) else "be an integer and "
+        raise OptionError("Options", f"{name} must {kind}{rule}; got {value!r}", hint)

@@ -38,7 +38,10 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a source before its rows are read; the fields of ``source`` in the audit's result."""
+    """What is known of a source before its rows are read; the fields of ``source`` in the audit's result.
+
+    ``notes`` are sentences on what may be wrong with it; the audit shows them among its checks.
+    """
 
     name: str
     format: str
@@ -53,6 +56,7 @@ class Description:
     slice_columns: tuple[str, ...]
     class_names: tuple[str, ...] | None
     bytes: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Source(Protocol):

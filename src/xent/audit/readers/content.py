@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from xent.audit.readers.problems import bad, cause, closest, listing
+from xent.errors import DataError
 
 Content = Literal["parquet", "arrow file", "arrow stream", "npz", "csv", "csv.gz"]
 
@@ -103,6 +104,8 @@ def _head(path: Path) -> bytes:
             raise bad(f"{name} must be a regular file, which is read twice; got a pipe or device", "write it to a file")
         with path.open("rb") as file:
             head = file.read(4096)
+    except DataError:  # a ValueError too
+        raise
     except FileNotFoundError:
         raise bad(f"{path} must be there; got no such file", _where(path)) from None
     except PermissionError:

@@ -13,6 +13,7 @@ from xent.audit.readers.problems import bad, cause, pyarrow, reading
 from xent.errors import DataError
 
 _WHAT = "a CSV file"
+_NO_NEWLINE = "The file does not end with a newline: its last row may be cut off."
 
 #: Bytes read at a time; a row must fit in. The first block decides the type of every column.
 BLOCK = 2**24
@@ -21,7 +22,8 @@ BLOCK = 2**24
 class CsvTable:
     """A CSV file, read block by block.
 
-    A file that was cut off at the end of a row, or within its last cell, cannot be told from a whole one.
+    A file that was cut off at the end of a row cannot be told from a whole one, nor can one that was cut off within its
+    last cell from one whose writer ended it without a newline: ``notes`` says so. A file in gzip has an end of its own.
     """
 
     format = "csv"
@@ -36,6 +38,7 @@ class CsvTable:
         pyarrow()
         with reading(path.name, _WHAT):
             schema = self._schema()
+            self.notes = () if gzip or _ends_with_newline(path) else (_NO_NEWLINE,)
             self._names = schema.names
             self.fields = [self._field(field) for field in fields_of(schema)]
         self._types = {field.name: self._type(field) for field in self.fields}
@@ -137,3 +140,9 @@ class CsvTable:
                 "a quote that is never closed has this effect; very wide tables are for Parquet",
             )
         return bad(f"{file} must be a CSV file that can be read; got: {cause(error)}", "check what wrote it")
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read() in (b"\n", b"\r")

@@ -17,6 +17,7 @@ class IpcTable:
     """An Arrow file or stream, mapped into memory: uncompressed columns are not copied, others are not touched."""
 
     format = "arrow"
+    notes = ()
 
     def __init__(self, path: Path, is_stream: bool) -> None:
         self._path = path

@@ -82,6 +82,7 @@ class ArrayTable:
     """Arrays of one length, sliced and never copied."""
 
     format = "memory"
+    notes = ()
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], name: str) -> None:
         self._arrays = arrays

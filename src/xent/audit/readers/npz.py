@@ -33,6 +33,7 @@ class NpzTable:
     """An NPZ archive; a column is an array."""
 
     format = "npz"
+    notes = ()
 
     def __init__(self, path: Path) -> None:
         self._path = path

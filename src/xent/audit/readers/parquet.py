@@ -16,6 +16,7 @@ class ParquetTable:
     """A Parquet file; only the wanted columns are read, page by page."""
 
     format = "parquet"
+    notes = ()
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from xent.errors import DataError
+from xent.errors import DataError, XentError
 
 #: What the libraries below raise for a damaged file; pyarrow's own exceptions are known by their module.
 _LOW_LEVEL = (
@@ -51,7 +51,7 @@ def reading(file: str, what: str) -> Generator[None]:
     """Turn whatever a library raises while it reads ``file`` into a DataError that names its cause."""
     try:
         yield
-    except DataError:
+    except XentError:
         raise
     except PermissionError:
         raise bad(f"{file} must be readable; got no permission", "give this user the right to read it") from None

@@ -48,6 +48,11 @@ class Table(Protocol):
         """The columns, in the order of the file."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what may be wrong with the file although it can be read."""
+        ...
+
     def rows(self, columns: Sequence[str]) -> int | None:
         """Return the number of rows, None where only reading all of them tells."""
         ...
@@ -158,6 +163,7 @@ def describe(
         slice_columns=layout.slices,
         class_names=layout.classes,
         bytes=n_bytes,
+        notes=table.notes,
     )
     return description, max(1, BATCH_SCORES // n_classes)
 
