@@ -1,8 +1,8 @@
 """Results of an audit, made from simulated logits, for tests of whatever reads them (docs/reference/audit-result.md).
 
 ``sample(kind)`` is deterministic. Kinds: digits (10 classes, three slices), two (2 imbalanced classes, precision
-goal, failed gate), hundred (100 classes), cross-fit, missing (classes without rows, no temperature), one (1 class),
-hostile (names that try to break the page).
+goal, failed gate), hundred (100 classes, 30 with a curve), cross-fit, missing (classes without rows, no temperature),
+one (1 class), hostile (names that try to break the page), weighted (rows with weights, other ones in each class).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-KINDS = ("digits", "two", "hundred", "cross-fit", "missing", "one", "hostile")
+KINDS = ("digits", "two", "hundred", "cross-fit", "missing", "one", "hostile", "weighted")
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
     "<b>\"quoted\" & 'single'</b>",
@@ -42,12 +42,37 @@ def _sample(kind: str) -> dict[str, Any]:
         return _result(kind, ["healthy", "faulty"], [0.96, 0.04], rows=6000, target="precision", goal=0.9)
     if kind == "hundred":
         names = [f"species {i:02d}" for i in range(100)]
-        return _result(kind, names, [1 / (i + 2) for i in range(100)], rows=9000, margin=4.5)
+        result = _result(kind, names, [1 / (i + 2) for i in range(100)], rows=9000, margin=4.5)
+        recalls = [entry["recall"]["value"] for entry in result["thresholds"]["per_class"]]
+        last = sorted(range(100), key=lambda c: 2.0 if recalls[c] is None else recalls[c])[30:]
+        for c in last:
+            result["thresholds"]["per_class"][c]["curve"] = []
+        return result
+    if kind == "weighted":
+        return _weigh(_result(kind, ["cat", "dog", "bird", "elk"], [0.4, 0.3, 0.2, 0.1], rows=800, margin=4.0))
     if kind == "hostile":
         return _result(kind, HOSTILE, [1.0] * len(HOSTILE), rows=700)
     if kind == "missing":
         return _result(kind, ["cat", "dog", "never seen", "bird"], [0.5, 0.3, 0.0, 0.2], rows=60)
     return _result(kind, [str(i) for i in range(10)], [1.0] * 10, rows=1797)
+
+
+def _weigh(result: dict[str, Any]) -> dict[str, Any]:
+    """Give the rows of each class a weight of their own; the common ones weigh little, so that the order changes."""
+    weight = np.array([0.111, 0.531, 1.07, 5.3])
+    result["source"]["weight_column"] = "w"
+    matrix = np.array(result["confusion"]["matrix"]) * weight[:, None]
+    own, total = matrix.sum(axis=1), float(matrix.sum())
+    result["confusion"]["matrix"] = matrix.tolist()
+    for pair in result["confusion"]["pairs"]:
+        pair["count"] = float(pair["count"] * weight[pair["true"]])
+    for c, entry in enumerate(result["per_class"]):
+        result["classes"][c]["share"] = float(own[c] / total)
+        entry["predicted"] = float(matrix[:, c].sum())
+    for when in ("before", "after"):
+        for part in result["calibration"][when]["bins"]:
+            part["n"] *= 0.873
+    return result
 
 
 def missing(reason: str) -> dict[str, Any]:

@@ -161,7 +161,9 @@ def test_a_nan_is_refused() -> None:
 def test_verdict_in_one_sentence() -> None:
     words = verdict(sample())
     accuracy = sample()["scores"]["after"]["accuracy"]["value"]
-    assert words.startswith(f"The model is right on {100 * accuracy:.1f} % of 899 scored rows; its loss is 7 % of")
+    assert words.startswith(
+        f"The model is right on {100 * accuracy:.1f}\u00a0% of 899 scored rows; its loss is 7\u00a0% of"
+    )
     assert "overconfident (T = 1.62), and what miscalibration remains is no more than chance would show" in words
     assert words.endswith("1 error and 2 warnings should be settled before it is used.")
     assert verdict(sample("missing")).count("no temperature could be fitted") == 1
@@ -175,9 +177,47 @@ def test_verdict_of_a_bad_model() -> None:
     result["calibration"]["temperature"] = 0.7
     words = verdict(result)
     assert "its probabilities tell no more than the class shares alone" in words
-    assert "underconfident (T = 0.70), and its confidence is still miscalibrated, beyond chance (p = 0.004)" in words
+    assert "underconfident (T = 0.700), and its confidence is still miscalibrated, beyond chance (p = 0.004)" in words
     result["scores"]["after"]["accuracy"] = missing("every row is ignored")
     assert verdict(result).startswith("Nothing could be scored: every row is ignored")
+
+
+def test_verdict_of_weighted_rows_speaks_of_weight() -> None:
+    words = verdict(sample("weighted"))
+    assert "% of the weight of 400 scored rows; its weighted loss is" in words
+    result = sample()
+    result["design"]["score_rows"] = 1
+    assert "% of 1 scored row;" in verdict(result)
+
+
+@pytest.mark.parametrize("how", ["no number", "finding"])
+def test_verdict_of_an_infinite_loss(how: str) -> None:
+    result = sample()
+    if how == "finding":
+        result["findings"].append({**result["findings"][0], "code": "XA106"})
+    else:
+        result["scores"]["after"]["nll"] = missing("some rows gave their label the probability 0: the loss is infinite")
+    words = verdict(result)
+    assert "its loss is infinite, because some true class got probability 0" in words
+    assert "class shares alone" not in words
+
+
+@pytest.mark.parametrize(
+    ("temperature", "text"),
+    [(1.6249, "1.62"), (9.999, "10.0"), (0.0012345, "0.00123"), (1234.5, "1230"), (7e86, "7e+86"), (2.5e-9, "2.5e-09")],
+)
+def test_verdict_writes_a_temperature_in_three_digits(temperature: float, text: str) -> None:
+    result = sample()
+    result["calibration"]["temperature"] = temperature
+    assert f"confident (T = {text})" in verdict(result)
+
+
+def test_verdict_of_a_fit_that_did_not_converge() -> None:
+    result = sample()
+    result["calibration"] |= {"temperature": 7.123e86, "converged": False}
+    words = verdict(result)
+    assert "the fit of its temperature did not converge (it stopped at T = 7.12e+86)" in words
+    assert "confident" not in words
 
 
 # --------------------------------------------------------------------------------------------------------- the browser
@@ -236,6 +276,8 @@ def test_every_part_is_there_and_fits(open_page: Opened, kind: str, width: int) 
     assert links == [True] * 12
     page.eval_on_selector_all("details", "all => all.forEach((d) => (d.open = true))")
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert not re.search(r"\d[ \n]%", page.inner_text("main"))  # a number and its % stay on one line
+    assert not re.search(r"\b1 (rows|classes|positives)\b", page.evaluate("document.body.textContent"))
     assert open_page.requests == [page.url]
     figures = page.eval_on_selector_all(
         "figure",
@@ -328,6 +370,110 @@ def test_threshold_curve_of_a_chosen_class(open_page: Opened) -> None:
     entry = result["thresholds"]["per_class"][9]
     assert f"threshold {entry['threshold']:.3f}" in figure.locator("svg").inner_html()
     assert figure.locator("svg .mark").count() == len(entry["curve"]) == figure.locator("tbody tr").count()
+    assert "carry a curve" not in figure.inner_text()
+
+
+def test_only_classes_with_a_curve_can_be_chosen(open_page: Opened) -> None:
+    result = sample("hundred")
+    figure = open_page(result).locator("figure", has_text="Recall and precision against the threshold")
+    offered = figure.locator("option").all_inner_texts()
+    assert sorted(offered) == [t["name"] for t in result["thresholds"]["per_class"] if t["curve"]]
+    assert "Only 30 of 100 classes carry a curve" in figure.inner_text()
+
+
+def test_weighted_rows_are_counted_in_weight(open_page: Opened) -> None:
+    result = sample("weighted")
+    page = open_page(result)
+    tiles = page.eval_on_selector_all(".tile dt", "all => all.map((t) => t.textContent)")
+    assert tiles[2:5] == ["Accuracy, weighted", "NLL, nats, weighted", "ECE, weighted"]
+    matrix = result["confusion"]["matrix"]
+    total = sum(map(sum, matrix))
+    block = page.locator(
+        "div.table", has=page.locator("caption", has_text="Every class, lowest recall first, weighted")
+    )
+    heads = block.locator("thead th").all_inner_texts()
+    assert heads[:3] == ["Class", "Weight", "Predicted weight"]
+    shown = {row[0]: row[1:3] for row in cells(page, "Every class, lowest recall first, weighted")}
+    for i, entry in enumerate(result["per_class"]):
+        own, predicted = sum(matrix[i]), sum(row[i] for row in matrix)
+        assert shown[entry["name"]] == [f"{own:.1f}", f"{predicted:.1f}"]
+    # Elks are the fewest and weigh the most: rank and words follow the weight.
+    order = sorted(range(4), key=lambda i: sum(matrix[i]))
+    names = [result["classes"][i]["name"] for i in order]
+    assert names[-1] == "elk"
+    assert [row[0] for row in cells(page, "Recall, rarest class first")] == names
+    assert f"the most common, elk, has {100 * sum(matrix[3]) / total:.1f}\u00a0%" in page.inner_text("#imbalance")
+    assert "rows" not in "".join(page.locator("#imbalance svg, #confusion svg, #reliability svg").all_text_contents())
+
+
+def test_thresholds_of_a_cross_fit_are_not_said_to_be_judged_themselves(open_page: Opened) -> None:
+    words = open_page(sample("cross-fit")).inner_text("#thresholds")
+    assert "The threshold shown is the policy's, chosen on all rows" in words
+    assert "each half is judged with the temperature and thresholds that the other half chose" in words
+    assert "chosen on the fit rows" not in words
+    assert "chosen on the fit rows" in open_page(sample()).inner_text("#thresholds")
+
+
+@pytest.mark.parametrize(("positives", "had"), [(40, "10 of 10 classes had fewer"), (400, "every class had as many")])
+def test_no_recall_is_promised(open_page: Opened, positives: int, had: str) -> None:
+    result = sample()
+    for entry in result["thresholds"]["per_class"]:
+        entry["fit_positives"] = positives
+    words = open_page(result).inner_text("#thresholds")
+    assert f"from 299 fit positives on ({had}), and only by a threshold set lower to be safe" in words
+    assert "plain empirical ones, which promise nothing" in words
+
+
+def test_a_loss_without_a_value_says_why(open_page: Opened) -> None:
+    result = sample()
+    reason = "some rows gave their label the probability 0: the loss is infinite"
+    for when in ("before", "after"):
+        result["scores"][when]["nll"] = missing(reason)
+    result["scores"]["after"]["accuracy"] |= {"low": None, "high": None, "reason": "in effect one row"}
+    tiles = open_page(result).locator(".tile")
+    assert reason in tiles.nth(3).inner_text()
+    assert "in effect one row" in tiles.nth(2).inner_text()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_huge_numbers_stay_in_their_chart(open_page: Opened, width: int) -> None:
+    result = sample()
+    huge = {"value": 1.23e300, "low": 1.1e300, "high": 1.35e300, "n": 899}
+    result["scores"]["before"]["nll"] = result["scores"]["after"]["nll"] = huge
+    figure = open_page(result, width).locator("figure", has_text="NLL against the class shares alone")
+    left, right = figure.locator("svg").evaluate(
+        "svg => { const b = svg.getBoundingClientRect(); return [b.left, b.right]; }"
+    )
+    boxes = figure.locator("svg text").evaluate_all(
+        "all => all.map((t) => [t.getBoundingClientRect().left, t.getBoundingClientRect().right, t.textContent])"
+    )
+    assert any("10³⁰⁰" in text for *_, text in boxes)
+    assert [text for a, b, text in boxes if a < left - 1 or b > right + 1] == []
+
+
+def test_a_narrow_chart_keeps_lines_off_its_words(open_page: Opened) -> None:
+    figure = open_page(sample(), 390).locator("figure", has_text="Recall of each class")
+    crossed = figure.locator("svg").evaluate(
+        """svg => {
+            const box = (e) => e.getBoundingClientRect();
+            const words = [...svg.querySelectorAll('.mark text')].map(box);
+            const lines = [...svg.querySelectorAll(':scope > line')].map(box);
+            return [words.length, words.filter((w) => lines.some((l) =>
+                l.left > w.left && l.left < w.right && l.top < w.bottom - 2 && l.bottom > w.top + 2)).length];
+        }"""
+    )
+    assert crossed == [20, 0]
+
+
+@pytest.mark.parametrize(
+    ("caption", "head"),
+    [("Wrong rows, costliest first", "NLL, nats"), ("Most confused pairs", "Share of the true class")],
+)
+def test_what_matters_is_in_sight_on_a_phone(open_page: Opened, caption: str, head: str) -> None:
+    page = open_page(sample("hundred"), 390)
+    block = page.locator("div.table", has=page.locator("caption", has_text=caption))
+    box = block.locator("thead th", has_text=head).bounding_box()
+    assert box is not None and box["x"] + box["width"] <= 390 - 16
 
 
 def test_chart_is_read_out_with_the_keyboard(open_page: Opened) -> None:
@@ -390,6 +536,10 @@ def test_gate_is_told(open_page: Opened) -> None:
         ["ece <= 0.05", "passed"],
         ["accuracy >= 0.999", "failed"],
     ]
+    result = sample("two")
+    result["gate"] = {"conditions": [{"condition": "error", "passed": False, "value": 1}], "passed": False}
+    page = open_page(result)
+    assert cells(page, "The gate's conditions") == [["error", "failed", "1"]]
 
 
 def test_cross_fit_names_both_temperatures(open_page: Opened) -> None:
@@ -437,11 +587,13 @@ def test_on_paper_everything_is_open_and_light(open_page: Opened) -> None:
     page.locator("main details:not([open])").first.wait_for(state="detached")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     block = page.locator("div.table", has=page.locator("caption", has_text="Every class, lowest recall first"))
-    assert block.locator("tbody tr:visible").count() == 100
+    assert block.locator("tbody tr:visible").count() == 60
+    assert "40 more rows on screen." in block.inner_text()
     assert page.locator("#contents").is_hidden()
     assert page.locator("figure svg").first.is_visible()
     page.emulate_media(media="screen")
     page.locator("main details[open]").first.wait_for(state="detached")
+    assert "more rows on screen" not in block.inner_text()
 
 
 def test_without_javascript_the_verdict_stands_in_words(open_page: Opened) -> None:
@@ -465,7 +617,10 @@ def test_without_javascript_the_verdict_stands_in_words(open_page: Opened) -> No
         ("share(0.99996)", "0.99996"),
         ("share(1)", "1.000"),
         ("share(0.00002)", "0.00002"),
-        ("percent(0.99999)", "> 99.9 %"),
+        ("percent(0.99999)", "> 99.9\u00a0%"),
+        ("count(3e20)", "3.0 × 10²⁰"),
+        ("count(0.004)", "4.0 × 10⁻³"),
+        ("plural(1, 'row')", "1 row"),
         ("estimate({value: 0.9511, low: 0.93, high: 0.967, n: 450})", "0.951 [0.930, 0.967]"),
         ("estimate({value: 0.95123, low: 0.9502, high: 0.9522, n: 9e5})", "0.9512 [0.9502, 0.9522]"),
         ("estimate({value: null, n: 0, reason: 'none'})", "—"),

@@ -21,13 +21,20 @@ function scientific(x) {
   return `${minus(mantissa)} × 10${[...power.replace("+", "")].map((c) => SUPERSCRIPT[c]).join("")}`;
 }
 
+/** "3 rows", or "weight 2.5" where rows are weighted. */
+const amount = (n, unit) => (unit === "rows" ? format.plural(n, "row") : `${unit} ${format.count(n)}`);
+
 /** Digits after the point with which an interval of this width is sensibly written. */
 const digitsFor = (width) => (width > 0 ? Math.min(5, Math.max(3, Math.ceil(-Math.log10(width)) + 1)) : 3);
 
+const NBSP = "\u00a0"; // before %, so that a number and its sign stay on one line
+
 export const format = {
-  /** A number of rows: 1,797; an effective (weighted) number keeps one decimal. */
+  /** A number of rows: 1,797; a weight or an effective number keeps one decimal. */
   count(x) {
     if (x == null) return "—";
+    const size = Math.abs(x);
+    if (size >= 1e12 || (size > 0 && size < 0.1)) return scientific(x);
     if (Number.isInteger(x)) return minus(grouped(String(x)));
     const [whole, rest] = x.toFixed(1).split(".");
     return minus(`${grouped(whole)}.${rest}`);
@@ -53,9 +60,11 @@ export const format = {
   },
   percent(x) {
     if (x == null) return "—";
-    if (x > 0 && x < 0.0005) return "< 0.1 %";
-    return x < 1 && x > 0.9995 ? "> 99.9 %" : `${(100 * x).toFixed(1)} %`;
+    if (x > 0 && x < 0.0005) return `< 0.1${NBSP}%`;
+    return x < 1 && x > 0.9995 ? `> 99.9${NBSP}%` : `${(100 * x).toFixed(1)}${NBSP}%`;
   },
+  /** "1 row", "2 rows". */
+  plural: (n, word, more = `${word}s`) => `${format.count(n)} ${n === 1 ? word : more}`,
   /** "0.951 [0.930, 0.967]", with the digits that the interval's width deserves. */
   estimate(e, one = format.share) {
     if (!e || e.value == null) return "—";
@@ -86,6 +95,7 @@ export function ticks(low, high, n = 5) {
 
 const tickText = (v, all) => {
   const step = all.length > 1 ? all[1] - all[0] : 1;
+  if (Math.abs(v) >= 1e7 || (v !== 0 && step < 1e-6)) return scientific(v);
   return step >= 1 ? format.count(v) : minus(v.toFixed(Math.max(1, Math.ceil(-Math.log10(step) - 1e-9))));
 };
 
@@ -110,6 +120,11 @@ const text = (parent, x, y, words, { anchor = "start", fill = "var(--soft)", ...
   add(parent, "text", { x, y, "text-anchor": anchor, fill, ...more }, words);
 const line = (parent, x1, y1, x2, y2, stroke = "var(--rule)", more = {}) =>
   add(parent, "line", { x1, y1, x2, y2, stroke, ...more });
+/** A tick's words, centred on x as far as the chart has room for them. */
+function tick(svg, x, y, words, width) {
+  const half = (words.length * GLYPH) / 2;
+  text(svg, Math.max(half, Math.min(width - half, x)), y, words, { anchor: "middle" });
+}
 const path = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
 /** `words`, cut with an ellipsis to about `room` pixels. */
@@ -165,7 +180,7 @@ export function reliabilityFrom(...sides) {
 }
 
 /** Accuracy per bin of confidence, its interval, the band of a calibrated model, the diagonal, the rows below. */
-export function reliability(bins, { tone = "after", width = 400, from = 0, name = "" } = {}) {
+export function reliability(bins, { tone = "after", width = 400, from = 0, name = "", unit = "rows" } = {}) {
   const counts = 58;
   const plot = Math.min(width, 440) - 48;
   const gap = 26; // between the diagram and the bars of counts
@@ -183,14 +198,14 @@ export function reliability(bins, { tone = "after", width = 400, from = 0, name 
   }
   line(f.svg, f.sx(from), f.sy(from), f.sx(1), f.sy(1), "var(--soft)", { "stroke-dasharray": "4 4" });
   const bar = scale([0, most], [0, counts - 14]);
-  text(f.svg, 0, f.bottom + gap + 8, "rows", {});
+  text(f.svg, 0, f.bottom + gap + 8, unit);
   line(f.svg, f.left, floor, f.right, floor, "var(--soft)");
   for (const b of bins) {
     const [x0, x1] = [f.sx(Math.max(from, b.low)), f.sx(b.high)];
     const a = b.accuracy;
     const say =
       `Confidence ${format.share(b.low, 2)} to ${format.share(b.high, 2)} (mean ${format.share(b.confidence)}): ` +
-      `accuracy ${format.estimate(a)}, ${format.count(b.n)} rows; ` +
+      `accuracy ${format.estimate(a)}, ${amount(b.n, unit)}; ` +
       `a calibrated model: ${format.share(b.band_low)} to ${format.share(b.band_high)}`;
     const area = { x: x0, y: f.top, width: Math.max(4, x1 - x0), height: floor - f.top };
     const group = speaking(f.svg, say, area);
@@ -212,7 +227,7 @@ export function reliability(bins, { tone = "after", width = 400, from = 0, name 
 // ------------------------------------------------------------------------------------------------------ confusion map
 
 /** `names[i]` belongs to row and column i of `matrix`; view: "count", "row" (of the true class) or "column". */
-export function confusion(matrix, names, { view = "count", width = 700 } = {}) {
+export function confusion(matrix, names, { view = "count", width = 700, unit = "rows" } = {}) {
   const n = names.length;
   const rowSum = matrix.map((row) => row.reduce((a, b) => a + b, 0));
   const columnSum = names.map((_, j) => matrix.reduce((a, row) => a + row[j], 0));
@@ -227,7 +242,7 @@ export function confusion(matrix, names, { view = "count", width = 700 } = {}) {
   const cell = Math.max(least, Math.min(58, Math.floor((width - margin - 22) / n)));
   const upright = longest * GLYPH < cell - 2;
   const head = 22 + (upright ? 18 : Math.min(longest * GLYPH, 110) + 8);
-  const label = `Confusion of ${n} classes, ${view === "count" ? "rows" : `share of each ${view}`}; true classes down, predicted across`;
+  const label = `Confusion of ${format.plural(n, "class", "classes")}, ${view === "count" ? unit : `share of each ${view}`}; true classes down, predicted across`;
   const svg = canvas(Math.max(margin + n * cell + 2, 190), head + n * cell + 4, label);
   svg.dataset.columns = n;
   text(svg, 0, 12, "true ↓   predicted →");
@@ -248,12 +263,12 @@ export function confusion(matrix, names, { view = "count", width = 700 } = {}) {
       const x = margin + j * cell;
       const depth = v === 0 ? 0 : i === j ? 0.1 + 0.36 * Math.sqrt(v / on) : 0.12 + 0.88 * Math.sqrt(v / off);
       const say =
-        `True ${names[i]}, predicted ${names[j]}: ${format.count(count)} rows, ` +
+        `True ${names[i]}, predicted ${names[j]}: ${amount(count, unit)}, ` +
         `${format.percent(rowSum[i] ? count / rowSum[i] : null)} of the row, ` +
         `${format.percent(columnSum[j] ? count / columnSum[j] : null)} of the column`;
       const group = add(svg, "g", { "data-say": say, class: "mark" });
       const box = { x: x + 0.5, y: y + 0.5, width: cell - 1, height: cell - 1 };
-      add(group, "rect", { ...box, fill: "var(--paper)", stroke: "var(--rule)", "stroke-width": 0.6 });
+      add(group, "rect", { ...box, fill: "none", stroke: "var(--rule)", "stroke-width": 0.6 });
       add(group, "rect", { ...box, fill: i === j ? "var(--accent)" : "var(--wrong)", "fill-opacity": depth.toFixed(3), class: "hit" });
       if (v && cell >= widest * 6.6 + 4)
         text(group, x + cell / 2, y + cell / 2 + 4, write(v), { anchor: "middle", fill: depth > 0.85 ? "var(--paper)" : depth > 0.5 ? "var(--on-middle)" : "var(--ink)" });
@@ -265,7 +280,7 @@ export function confusion(matrix, names, { view = "count", width = 700 } = {}) {
 // ----------------------------------------------------------------------------------------------------- threshold curve
 
 /** Recall, precision and flagged share of a class against its threshold; the chosen one and the goal are marked. */
-export function thresholdCurve(entry, { width = 640, target = "recall", goal = null } = {}) {
+export function thresholdCurve(entry, { width = 640, target = "recall", goal = null, unit = "rows" } = {}) {
   const label = `Recall, precision and flagged share of class ${entry.name} against the threshold`;
   const kinds = [
     ["recall", "recall", "var(--after)", null],
@@ -305,7 +320,7 @@ export function thresholdCurve(entry, { width = 640, target = "recall", goal = n
     const after = i + 1 < entry.curve.length ? (entry.curve[i + 1].threshold + p.threshold) / 2 : 1;
     const say =
       `Threshold ${format.share(p.threshold)}: recall ${format.share(p.recall)}, precision ${format.share(p.precision)}, ` +
-      `flagged ${format.share(p.flagged_share)} of all rows`;
+      `flagged ${format.share(p.flagged_share)} of all ${unit}`;
     const area = { x: f.sx(before), y: f.top, width: Math.max(1, f.sx(after) - f.sx(before)), height: f.bottom - f.top };
     speaking(f.svg, say, area);
   });
@@ -326,13 +341,19 @@ function rowsFrame(rows, { width, domain, label, words, title, reference, head }
   const svg = canvas(width, bottom + 40, label);
   const x = scale(domain, [left, width - right]);
   const marks = ticks(domain[0], domain[1], narrow ? 4 : 5);
+  const at = (i) => top + i * each + (narrow ? 27 : each / 2); // the line of row i
+  /** An upright line: through the whole chart, or, where words stand above each row's line, beside that line alone. */
+  const upright = (v, ...look) => {
+    if (!narrow) return line(svg, x(v), top, x(v), bottom, ...look);
+    rows.forEach((_, i) => line(svg, x(v), at(i) - 6, x(v), at(i) + 8, ...look));
+  };
   for (const v of marks) {
-    line(svg, x(v), top, x(v), bottom);
-    text(svg, x(v), bottom + 16, tickText(v, marks), { anchor: "middle" });
+    upright(v);
+    tick(svg, x(v), bottom + 16, tickText(v, marks), width);
   }
   text(svg, x(domain[1]), bottom + 33, title, { anchor: "end" });
   if (reference?.value != null) {
-    line(svg, x(reference.value), top - 4, x(reference.value), bottom, "var(--ink)", { "stroke-dasharray": "3 3" });
+    upright(reference.value, "var(--ink)", { "stroke-dasharray": "3 3" });
     const near = x(reference.value) > width * 0.5;
     text(svg, x(reference.value) + (near ? 3 : -3), top - 9, `${reference.name} ${format.share(reference.value)}`, { anchor: near ? "end" : "start" });
   }
@@ -340,7 +361,7 @@ function rowsFrame(rows, { width, domain, label, words, title, reference, head }
   return {
     svg, x,
     row(r, i, say) {
-      const y = top + i * each + (narrow ? 27 : each / 2);
+      const y = at(i);
       const group = speaking(svg, say, { x: 0, y: top + i * each, width, height: each });
       text(group, narrow ? 0 : left - 10, narrow ? y - 11 : y + 4, fit(r.name, narrow ? width - words(r).length * GLYPH - 20 : left - 10), {
         anchor: narrow ? "start" : "end", fill: "var(--ink)", class: "halo",
@@ -355,19 +376,19 @@ function rowsFrame(rows, { width, domain, label, words, title, reference, head }
 const below = (lows) => Math.max(0, Math.min(0.9, Math.floor(Math.min(0.9, ...lows) * 10 + 1e-9) / 10));
 
 /** rows: {name, estimate, tone?}. Value, 95 % interval and n on one line each, in the order given. */
-export function dots(rows, { width = 700, title = "share", reference = null, domain = null, one = format.share } = {}) {
+export function dots(rows, { width = 700, title = "share", reference = null, domain = null, one = format.share, n = "n" } = {}) {
   const known = rows.filter((r) => r.estimate.value != null).map((r) => r.estimate);
   const lows = known.map((e) => e.low ?? e.value);
   const reason = (e) => e.reason ?? "no value";
   const words = ({ estimate: e }) =>
-    e.value == null ? fit(reason(e), 200) : `${format.estimate(e, one)}\u2002n ${format.count(e.n)}`;
+    e.value == null ? fit(reason(e), 200) : `${format.estimate(e, one)}\u2002${n} ${format.count(e.n)}`;
   const f = rowsFrame(rows, {
     width, domain: domain ?? [below([...lows, reference?.value ?? 1]), 1], title, reference, words,
-    head: "value [95 % interval]\u2002n", label: `${title} with 95 % intervals, ${rows.length} lines`,
+    head: `value [95${NBSP}% interval]\u2002${n}`, label: `${title} with 95${NBSP}% intervals, ${format.plural(rows.length, "line")}`,
   }); // prettier-ignore
   rows.forEach((r, i) => {
     const e = r.estimate;
-    const says = e.value == null ? reason(e) : `${title} ${format.estimate(e, one)}, n = ${format.count(e.n)}`;
+    const says = e.value == null ? reason(e) : `${title} ${format.estimate(e, one)}, ${n} = ${format.count(e.n)}`;
     const { group, y } = f.row(r, i, `${r.name}: ${says}`);
     if (e.value == null) return;
     if (e.low != null) line(group, f.x(e.low), y, f.x(e.high), y, `var(--${r.tone ?? "accent"})`, { "stroke-width": 1.6 });
@@ -377,15 +398,15 @@ export function dots(rows, { width = 700, title = "share", reference = null, dom
 }
 
 /** rows: {name, share, probability}. The class's share of the rows as a bar, its mean predicted probability as a disc. */
-export function shareBars(rows, { width = 700 } = {}) {
+export function shareBars(rows, { width = 700, unit = "rows" } = {}) {
   const most = Math.max(0.01, ...rows.flatMap((r) => [r.share ?? 0, r.probability ?? 0]));
   const words = (r) => `${format.share(r.share)} | ${format.share(r.probability)}`;
   const f = rowsFrame(rows, {
-    width, domain: [0, most * 1.02], words, title: "share of the scored rows", head: "share | mean p",
-    label: `Share of each class (bar) and its mean predicted probability (disc), ${rows.length} classes`,
+    width, domain: [0, most * 1.02], words, title: `share of the scored ${unit}`, head: "share | mean p",
+    label: `Share of each class (bar) and its mean predicted probability (disc), ${format.plural(rows.length, "class", "classes")}`,
   }); // prettier-ignore
   rows.forEach((r, i) => {
-    const say = `${r.name}: ${format.share(r.share)} of the rows, mean predicted probability ${format.share(r.probability)}`;
+    const say = `${r.name}: ${format.share(r.share)} of the ${unit}, mean predicted probability ${format.share(r.probability)}`;
     const { group, y } = f.row(r, i, say);
     add(group, "rect", { x: f.x(0), y: y - 4.5, width: Math.max(0.5, f.x(r.share ?? 0) - f.x(0)), height: 9, fill: "var(--soft)", "fill-opacity": 0.45 });
     if (r.probability != null) point(group, f.x(r.probability), y, "accent");
@@ -396,11 +417,11 @@ export function shareBars(rows, { width = 700 } = {}) {
 // ------------------------------------------------------------------------------------------------- curves of two shares
 
 /** points: {rows_share, loss_share, nll_at_least}, costliest rows first. */
-export function lorenz(points, { width = 440 } = {}) {
+export function lorenz(points, { width = 440, unit = "rows" } = {}) {
   const label = "Share of the total loss owned by the costliest rows";
   const f = frame({
     width, height: Math.min(360, width * 0.85), x: [0, 1], y: [0, 1], label,
-    xTitle: "share of the rows, costliest first", yTitle: "share of the loss",
+    xTitle: `share of the ${unit}, costliest first`, yTitle: "share of the loss",
   }); // prettier-ignore
   const all = [{ rows_share: 0, loss_share: 0 }, ...points, { rows_share: 1, loss_share: 1 }];
   line(f.svg, f.sx(0), f.sy(0), f.sx(1), f.sy(1), "var(--soft)", { "stroke-dasharray": "4 4" });
@@ -409,7 +430,7 @@ export function lorenz(points, { width = 440 } = {}) {
   add(f.svg, "path", { d: path(all.map((p) => [f.sx(p.rows_share), f.sy(p.loss_share)])), fill: "none", stroke: "var(--accent)", "stroke-width": 2 });
   for (const p of points) {
     const say =
-      `The costliest ${format.percent(p.rows_share)} of the rows (at least ${format.number(p.nll_at_least)} nats each) ` +
+      `The costliest ${format.percent(p.rows_share)} of the ${unit} (at least ${format.number(p.nll_at_least)} nats each) ` +
       `own ${format.percent(p.loss_share)} of the loss`;
     const [x, y] = [f.sx(p.rows_share), f.sy(p.loss_share)];
     point(speaking(f.svg, say, { x: x - 8, y: y - 8, width: 16, height: 16 }), x, y, "accent", points.length > 20 ? 1.8 : 3.2);
@@ -417,31 +438,36 @@ export function lorenz(points, { width = 440 } = {}) {
   return f.svg;
 }
 
-/** rows: {name, n, estimate}. Recall against the number of rows of the class, on a logarithmic scale. */
-export function rarity(rows, { width = 640, reference = null } = {}) {
-  const seen = rows.filter((r) => r.n > 0 && r.estimate.value != null);
-  const decades = Array.from({ length: 12 }, (_, i) => [1, 2, 5].map((m) => m * 10 ** i)).flat();
-  const counts = seen.map((r) => r.n);
-  const first = decades.findLast((v) => v <= Math.min(...counts)) ?? 1;
+/** rows: {name, n, share, estimate}. Recall against the class's rows (unit "weight": its share), logarithmically. */
+export function rarity(rows, { width = 640, reference = null, unit = "rows" } = {}) {
+  const [size, write] = unit === "rows" ? [(r) => r.n, format.count] : [(r) => r.share, (v) => String(v)];
+  const says = (r) => (unit === "rows" ? amount(r.n, unit) : `${format.share(r.share)} of the ${unit}`);
+  const what = unit === "rows" ? "scored rows of the class" : `share of the scored ${unit}`;
+  const seen = rows.filter((r) => size(r) > 0 && r.estimate.value != null);
+  const decades = Array.from({ length: 18 }, (_, i) => [1, 2, 5].map((m) => Number(`${m}e${i - 6}`))).flat();
+  const counts = seen.map(size);
+  const first = decades.findLast((v) => v <= Math.min(...counts)) ?? decades[0];
   const last = decades.find((v) => v > first && v >= Math.max(...counts)) ?? 10;
   const lows = seen.map((r) => r.estimate.low ?? r.estimate.value);
   const f = frame({
     width, height: Math.min(330, Math.max(240, width * 0.5)), y: [below(lows), 1], xTicks: [],
-    x: [Math.log10(first) - 0.04, Math.log10(last) + 0.04], label: `Recall against the number of rows of the class, ${seen.length} classes`,
-    xTitle: "scored rows of the class (logarithmic)", yTitle: "recall",
+    x: [Math.log10(first) - 0.04, Math.log10(last) + 0.04], label: `Recall against the ${what}, ${format.plural(seen.length, "class", "classes")}`,
+    xTitle: `${what} (logarithmic)`, yTitle: "recall",
   }); // prettier-ignore
-  for (const v of decades.filter((d) => d >= first && d <= last)) {
+  const marks = decades.filter((d) => d >= first && d <= last);
+  const crowded = marks.reduce((sum, v) => sum + write(v).length + 2, 0) * GLYPH > width - 48;
+  for (const v of crowded ? marks.filter((d) => Number.isInteger(Number(Math.log10(d).toFixed(9)))) : marks) {
     const x = f.sx(Math.log10(v));
     line(f.svg, x, f.bottom, x, f.bottom + 4, "var(--soft)");
-    text(f.svg, x, f.bottom + 16, format.count(v), { anchor: "middle" });
+    tick(f.svg, x, f.bottom + 16, write(v), width);
   }
   if (reference != null) {
     line(f.svg, f.left, f.sy(reference), f.right, f.sy(reference), "var(--ink)", { "stroke-dasharray": "3 3" });
-    text(f.svg, f.left + 4, f.sy(reference) - 5, `macro recall ${format.share(reference)}`, { class: "halo" });
+    text(f.svg, f.right, 12, `dashed: macro recall ${format.share(reference)}`, { anchor: "end" });
   }
   for (const r of seen) {
-    const [x, e] = [f.sx(Math.log10(r.n)), r.estimate];
-    const say = `${r.name}: recall ${format.estimate(e)}, ${format.count(r.n)} rows`;
+    const [x, e] = [f.sx(Math.log10(size(r))), r.estimate];
+    const say = `${r.name}: recall ${format.estimate(e)}, ${says(r)}`;
     const group = speaking(f.svg, say, { x: x - 5, y: f.sy(e.high ?? e.value) - 3, width: 10, height: f.sy(e.low ?? e.value) - f.sy(e.high ?? e.value) + 6 });
     if (e.low != null) line(group, x, f.sy(e.low), x, f.sy(e.high), "var(--accent)", { "stroke-opacity": 0.45 });
     point(group, x, f.sy(e.value), "accent", 3.2);
@@ -450,7 +476,7 @@ export function rarity(rows, { width = 640, reference = null } = {}) {
 }
 
 /** parts: {name, share}, adding up to 1: one bar, darkest first, each part labelled below. */
-export function partition(parts, { width = 640, label = "Shares" } = {}) {
+export function partition(parts, { width = 640, label = "Shares", unit = "rows" } = {}) {
   const svg = canvas(width, 34 + parts.length * 20, label);
   const x = scale([0, 1], [0, width]);
   let at = 0;
@@ -458,7 +484,7 @@ export function partition(parts, { width = 640, label = "Shares" } = {}) {
     const share = p.share ?? 0;
     const opacity = 1 - (0.82 * i) / Math.max(1, parts.length - 1);
     const look = { height: 20, fill: "var(--accent)", "fill-opacity": opacity.toFixed(2), stroke: "var(--accent)", "stroke-width": 0.8 };
-    const group = speaking(svg, `${p.name}: ${format.percent(share)} of the scored rows`, { x: x(at), y: 0, width: x(share), height: 22 });
+    const group = speaking(svg, `${p.name}: ${format.percent(share)} of the scored ${unit}`, { x: x(at), y: 0, width: x(share), height: 22 });
     if (share > 0) add(group, "rect", { x: x(at) + 0.5, y: 1, width: Math.max(0.5, x(share) - 1), ...look });
     add(group, "rect", { x: 0.5, y: 33 + i * 20, width: 10, ...look, height: 10 });
     text(group, 18, 42 + i * 20, `${p.name}: ${format.percent(share)}`, { fill: "var(--ink)" });

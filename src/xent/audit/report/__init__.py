@@ -11,6 +11,7 @@ import base64
 import hashlib
 import html
 import json
+import math
 import re
 from collections.abc import Mapping
 from importlib.resources import files
@@ -39,7 +40,7 @@ def render(result: Mapping[str, Any]) -> str:
         "dateline": html.escape(_dateline(result)),
         "version": html.escape(str(result["xent_version"])),
         "verdict": html.escape(verdict(result)),
-        "noscript": _plain(result),
+        "noscript": _bound(_plain(result)),
         "css": _read(__name__, "page.css"),
         "data": json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_UNSAFE),
         "script": script,
@@ -53,25 +54,30 @@ def verdict(result: Mapping[str, Any]) -> str:
     """Say in one sentence what the audit found."""
     after, calibration, findings = result["scores"]["after"], result["calibration"], result["findings"]
     accuracy, nll, baseline = after["accuracy"]["value"], after["nll"]["value"], result["scores"]["baseline"]["nll"]
+    weighted = result["source"]["weight_column"] is not None
     parts = []
     if accuracy is None:
         parts.append(f"Nothing could be scored: {after['accuracy'].get('reason', 'no row')}")
     else:
-        parts.append(f"The model is right on {100 * accuracy:.1f} % of {result['design']['score_rows']:,} scored rows")
-    if nll is not None and baseline is not None and baseline > 0:
+        rows = ("the weight of " if weighted else "") + _plural(result["design"]["score_rows"], "scored row")
+        parts.append(f"The model is right on {100 * accuracy:.1f} % of {rows}")
+    loss = "weighted loss" if weighted else "loss"
+    if any(f["code"] == "XA106" for f in findings) or (nll is None and accuracy is not None):
+        parts.append(f"its {loss} is infinite, because some true class got probability 0")
+    elif nll is not None and baseline is not None and baseline > 0:
         if nll < baseline:
-            parts.append(f"its loss is {100 * nll / baseline:.0f} % of what the class shares alone would cost")
+            parts.append(f"its {loss} is {100 * nll / baseline:.0f} % of what the class shares alone would cost")
         else:
             parts.append("its probabilities tell no more than the class shares alone")
     parts.append(_calibration_words(calibration))
     errors = sum(f["severity"] == "error" for f in findings)
     warnings = sum(f["severity"] == "warning" for f in findings)
     if errors or warnings:
-        counts = [f"{n} {word}{'s' * (n > 1)}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
+        counts = [_plural(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n]
         parts.append(f"{' and '.join(counts)} should be settled before it is used")
     else:
         parts.append("no error or warning was found")
-    return "; ".join(part for part in parts if part) + "."
+    return _bound("; ".join(part for part in parts if part) + ".")
 
 
 def _calibration_words(calibration: Mapping[str, Any]) -> str:
@@ -83,16 +89,38 @@ def _calibration_words(calibration: Mapping[str, Any]) -> str:
             left = f"its confidence is still miscalibrated, beyond chance (p = {p:.2g})"
     if temperature is None:
         return "no temperature could be fitted" + (f", and {left}" if p is not None and p < 0.05 else "")
-    before = f"before calibration it was {'over' if temperature > 1 else 'under'}confident (T = {temperature:.2f})"
-    if abs(temperature - 1) <= 2 * (calibration.get("standard_error") or 0.01):
-        before = f"its confidence needed no correction (T = {temperature:.2f})"
+    shown = f"T = {_significant(temperature)}"
+    if not calibration.get("converged", True):
+        before = f"the fit of its temperature did not converge (it stopped at {shown})"
+    elif abs(temperature - 1) <= 2 * (calibration.get("standard_error") or 0.01):
+        before = f"its confidence needed no correction ({shown})"
+    else:
+        before = f"before calibration it was {'over' if temperature > 1 else 'under'}confident ({shown})"
     return before + (f", and {left}" if left else "")
+
+
+def _significant(x: float) -> str:
+    """Write a positive number with 3 significant digits; a very large or small one with an exponent."""
+    rounded = float(f"{x:.3g}")
+    if not 1e-4 <= rounded < 1e5:
+        return f"{x:.3g}"
+    return f"{rounded:.{max(0, 2 - math.floor(math.log10(rounded)))}f}"
+
+
+def _plural(n: int, word: str, more: str = "") -> str:
+    return f"{n:,} {word if n == 1 else more or word + 's'}"
+
+
+def _bound(words: str) -> str:
+    """Keep a number and its % on one line."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", words)
 
 
 def _dateline(result: Mapping[str, Any]) -> str:
     source, created = result["source"], str(result["created"])
     day = created[:16].replace("T", " ") + " UTC" if "T" in created else created
-    return f"{day} · {source['rows']:,} rows of {source['kind']} · {len(result['classes'])} classes"
+    rows, classes = _plural(source["rows"], "row"), _plural(len(result["classes"]), "class", "classes")
+    return f"{day} · {rows} of {source['kind']} · {classes}"
 
 
 def _plain(result: Mapping[str, Any]) -> str:
@@ -106,19 +134,22 @@ def _plain(result: Mapping[str, Any]) -> str:
     def estimate(e: Mapping[str, Any]) -> str:
         if e.get("value") is None:
             return f"none ({e.get('reason', 'no value')})"
+        form = ".3f" if max(abs(e[key] or 0.0) for key in ("value", "low", "high")) < 1e7 else ".3g"
         if e.get("low") is None or e.get("high") is None:
-            return f"{e['value']:.3f}"
-        return f"{e['value']:.3f} [{e['low']:.3f}, {e['high']:.3f}]"
+            return format(e["value"], form)
+        return f"{e['value']:{form}} [{e['low']:{form}}, {e['high']:{form}}]"
+
+    tag = "" if result["source"]["weight_column"] is None else ", weighted"
 
     rows = [
         ("Rows scored", f"{design['score_rows']:,}"),
         ("Classes", str(len(result["classes"]))),
-        ("Accuracy after calibration", estimate(after["accuracy"])),
-        ("NLL before, nats", estimate(before["nll"])),
-        ("NLL after, nats", estimate(after["nll"])),
+        (f"Accuracy after calibration{tag}", estimate(after["accuracy"])),
+        (f"NLL before, nats{tag}", estimate(before["nll"])),
+        (f"NLL after, nats{tag}", estimate(after["nll"])),
         ("NLL of the class shares alone, nats", number(scores["baseline"]["nll"])),
-        ("ECE before", estimate(calibration["before"]["ece"])),
-        ("ECE after", estimate(calibration["after"]["ece"])),
+        (f"ECE before{tag}", estimate(calibration["before"]["ece"])),
+        (f"ECE after{tag}", estimate(calibration["after"]["ece"])),
         ("Temperature", number(calibration["temperature"]) + _because(calibration)),
     ]
     table = "\n".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows)

@@ -11,9 +11,12 @@ export function el(tag, attributes = {}, ...children) {
     if (typeof value === "function") node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child != null));
+  node.append(...children.flat().filter((child) => child != null).map((child) => (typeof child === "string" ? bound(child) : child)));
   return node;
 }
+
+/** "5 %" stays on one line. */
+const bound = (words) => words.replace(/(\d) %/g, "$1\u00a0%");
 
 export const p = (...children) => el("p", {}, ...children);
 export const note = (...children) => el("p", { class: "note" }, ...children);
@@ -28,8 +31,13 @@ export const estimate = (e, one) => (e?.value == null ? absent(e?.reason) : form
 /** A number, or its absence with the reason. */
 export const number = (x, reason, one = format.number) => (x == null ? absent(reason) : one(x));
 
-/** "1 row", "2 rows". */
-export const plural = (n, word, more = `${word}s`) => `${format.count(n)} ${n === 1 ? word : more}`;
+export const { plural } = format;
+
+/** What is counted and how it is called: rows, or their weight where the audit is weighted. */
+export const unitsOf = ({ source }) =>
+  source.weight_column == null
+    ? { weighted: false, unit: "rows", head: "Rows", n: "n", size: "n", tag: "" }
+    : { weighted: true, unit: "weight", head: "Weight", n: "eff. n", size: "Effective rows", tag: ", weighted" };
 
 export function section(id, title, ...children) {
   const heading = el("h2", { id: `${id}-title` }, title);
@@ -46,27 +54,31 @@ const compare = (a, b) => {
   return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
 };
 
+const PRINTED = 60;
+
 /**
  * columns: {head, cell(row), key?(row), words?}. `key` makes the column sortable; `words` sets it as text, to the left.
- * Rows beyond `limit` wait behind a button, and are printed all the same unless the table is to be `brief`.
+ * Rows beyond `limit` wait behind a button. On paper stand the first 60, or `limit` where the table is to be `brief`.
  */
 export function table(caption, columns, rows, { limit = 20, about = "", brief = false } = {}) {
   const body = el("tbody");
   const more = el("button", { type: "button", class: "more", onclick: () => fill((open = !open)) });
   let [order, open] = [rows, rows.length <= limit + 3];
   const collapsible = !open;
+  const printed = brief && collapsible ? limit : PRINTED;
   function fill() {
     body.replaceChildren(
       ...order.map((row, i) => {
         const cells = columns.map((c, j) => el(j ? "td" : "th", { scope: j ? null : "row", class: c.words ? "words" : null }, c.cell(row)));
-        return el("tr", { class: open || i < limit ? null : "beyond" }, cells);
+        const folded = open || i < limit ? "" : "beyond";
+        return el("tr", { class: i < printed ? folded || null : `${folded} unprinted` }, cells);
       }),
     );
     more.textContent = open ? `Show the first ${limit}` : `Show all ${format.count(rows.length)}`;
   }
   const heads = columns.map((c) => {
     const cell = el("th", { scope: "col", class: c.words ? "words" : null });
-    if (!c.key || rows.length < 2) return cell.append(c.head), cell;
+    if (!c.key || rows.length < 2) return cell.append(bound(c.head)), cell;
     const sort = () => {
       const up = cell.getAttribute("aria-sort") !== "ascending";
       for (const other of heads) other.removeAttribute("aria-sort");
@@ -81,8 +93,8 @@ export function table(caption, columns, rows, { limit = 20, about = "", brief = 
   fill();
   const grid = el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads)), body);
   const box = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, grid);
-  const rest = brief && collapsible ? `On screen: ${format.count(rows.length - limit)} more.` : null;
-  return el("div", { class: brief ? "table brief" : "table", "data-rest": rest }, box, about ? note(about) : null, collapsible ? more : null);
+  const rest = rows.length > printed ? el("p", { class: "note rest" }, `${plural(rows.length - printed, "more row")} on screen.`) : null;
+  return el("div", { class: "table" }, box, rest, about ? note(about) : null, collapsible ? more : null);
 }
 
 let figures = 0;

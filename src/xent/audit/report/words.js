@@ -1,5 +1,5 @@
 import { dots, format } from "../../explorer/charts.js";
-import { absent, el, estimate, facts, figure, h3, note, number, p, plural, section, table } from "./parts.js";
+import { absent, el, estimate, facts, figure, h3, note, number, p, plural, section, table, unitsOf } from "./parts.js";
 
 // The sections made of words and tables: verdict, input checks, findings, scores, review, provenance.
 
@@ -16,7 +16,7 @@ const tile = (name, value, ...under) =>
 
 const interval = (e, one = format.share) => {
   if (e.value == null) return e.reason ?? "no value";
-  return e.low == null ? null : `95 % interval [${format.estimate(e, one).split(" [")[1]}`.replace(", ", ",\u00a0");
+  return e.low == null ? e.reason ?? null : `95 % interval [${format.estimate(e, one).split(" [")[1]}`.replace(", ", ",\u00a0");
 };
 const shown = (e, one = format.share) => format.estimate(e, one).split(" [")[0];
 const change = (a, b) => (a === b ? b : el("span", {}, el("span", { class: "was" }, `${a} → `), b));
@@ -26,14 +26,15 @@ export function verdictCard(result) {
   const { design, scores, calibration: c, findings } = result;
   const { before, after, baseline } = scores;
   const T = c.temperature;
+  const { tag } = unitsOf(result);
   const numbers = el(
     "dl",
     { class: "tiles" },
-    tile("Rows scored", format.count(design.score_rows), `${format.count(design.fit_rows)} fit rows, ${design.mode}`),
+    tile("Rows scored", format.count(design.score_rows), `${plural(design.fit_rows, "fit row")}, ${design.mode}`),
     tile("Classes", format.count(result.classes.length), `${format.count(result.classes.filter((k) => k.score_rows > 0).length)} with scored rows`),
-    tile("Accuracy", shown(after.accuracy), interval(after.accuracy), `class shares alone: ${number(baseline.accuracy, "", format.share)}`),
-    tile("NLL, nats", change(shown(before.nll, format.number), shown(after.nll, format.number)), interval(after.nll, format.number), `class shares alone: ${format.number(baseline.nll)} nats`),
-    tile("ECE", change(shown(c.before.ece), shown(c.after.ece)), interval(c.after.ece), c.after.ece.null_95 == null ? null : `chance alone: up to ${format.share(c.after.ece.null_95)}`),
+    tile(`Accuracy${tag}`, shown(after.accuracy), interval(after.accuracy), `class shares alone: ${number(baseline.accuracy, "", format.share)}`),
+    tile(`NLL, nats${tag}`, change(shown(before.nll, format.number), shown(after.nll, format.number)), interval(after.nll, format.number), baseline.nll == null ? null : `class shares alone: ${format.number(baseline.nll)} nats`),
+    tile(`ECE${tag}`, change(shown(c.before.ece), shown(c.after.ece)), interval(c.after.ece), c.after.ece.null_95 == null ? null : `chance alone: up to ${format.share(c.after.ece.null_95)}`),
     tile("Temperature", T == null ? "—" : format.number(T), T == null ? c.reason ?? "not fitted" : c.standard_error == null ? null : `± ${format.number(c.standard_error)} standard error`),
   );
   const worst = findings.slice(0, 3).map((f) => el("li", {}, status(f.severity), " ", el("a", { href: `#finding-${f.code}` }, f.title), `. ${f.seen}`));
@@ -42,6 +43,8 @@ export function verdictCard(result) {
   return [numbers, ...list, ...gateCard(result.gate)].filter(Boolean);
 }
 
+const SEVERITIES = ["error", "warning", "info"]; // as a gate's condition: its value is a number of findings
+
 function gateCard(gate) {
   if (!gate) return [];
   const failed = gate.conditions.filter((k) => !k.passed).length;
@@ -49,7 +52,7 @@ function gateCard(gate) {
   const columns = [
     { head: "Condition", words: true, cell: (k) => el("code", {}, k.condition) },
     { head: "Outcome", words: true, cell: (k) => status(k.passed ? "passed" : "failed") },
-    { head: "Value", cell: (k) => (typeof k.value === "string" ? k.value : number(k.value, k.reason)) },
+    { head: "Value", cell: (k) => (typeof k.value === "string" ? k.value : number(k.value, k.reason, SEVERITIES.includes(k.condition) ? format.count : format.number)) },
   ];
   return [h3("Gate"), p(words), table("The gate's conditions", columns, gate.conditions)];
 }
@@ -68,6 +71,7 @@ export function inputSection({ design: d, checks, source }) {
     ["Scored", format.count(d.score_rows)],
     ["Ignored", source.ignore_index == null ? format.count(d.ignored_rows) : `${format.count(d.ignored_rows)} (label ${source.ignore_index})`],
     ["Invalid", format.count(d.invalid_rows)],
+    ...(source.weight_column == null ? [] : [["Weighted by", source.weight_column]]),
   ]);
   const list = checks.length ? table("Checks of the input", columns, checks, { limit: 40 }) : p("No check was run on this input.");
   return section("inputs", "Input checks", el("p", { class: "lead" }, d.sentence), rows, list);
@@ -87,7 +91,9 @@ export function findingsSection(result) {
   return section("findings", "Findings", note("Worst first. Each says what was seen, why it matters, and what to do about it."), findings.map(article));
 }
 
-export function scoresSection({ scores: { baseline, before, after } }) {
+export function scoresSection(result) {
+  const { baseline, before, after } = result.scores;
+  const { weighted, tag, n, size } = unitsOf(result);
   const reason = "not defined for the class shares alone";
   const both = (name, meaning, pick, one, base = null) => ({ name, meaning, base: base ?? { value: null, reason }, before: pick(before), after: pick(after), one });
   const plain = (value, reason) => ({ value, reason });
@@ -96,12 +102,12 @@ export function scoresSection({ scores: { baseline, before, after } }) {
     both("NLL, nats", "mean of −log p(true class); lower is better", (s) => s.nll, format.number, plain(baseline.nll)),
     both("NLL, bits", "the same in bits: nats / ln 2", (s) => plain(s.nll_bits, s.reason), format.number, plain(baseline.nll == null ? null : baseline.nll / Math.LN2)),
     both("Perplexity", "exp(NLL): like guessing among this many equal classes", (s) => plain(s.perplexity, s.reason), format.number, plain(baseline.nll == null ? null : Math.exp(baseline.nll))),
-    both("Brier score", "mean squared error of all probabilities, 0 to 2; lower is better", (s) => plain(s.brier.value, s.brier.reason), format.number, plain(baseline.brier)),
+    both("Brier score", "mean squared error of all probabilities, 0 to 2; lower is better", (s) => s.brier, format.number, plain(baseline.brier)),
     part("reliability", "lost to miscalibration; lower is better"),
     part("resolution", "gained by telling rows apart; higher is better"),
     part("uncertainty", "what the labels alone make unavoidable"),
     part("remainder", "from grouping rows into bins; near 0"),
-    both("Accuracy", "rows whose most probable class is the true one", (s) => s.accuracy, format.share, plain(baseline.accuracy)),
+    both("Accuracy", weighted ? "share of the weight on rows whose most probable class is the true one" : "rows whose most probable class is the true one", (s) => s.accuracy, format.share, plain(baseline.accuracy)),
     ...after.top_k.filter((t) => t.k > 1).map(({ k }) =>
       both(`Top-${k} accuracy`, `true class among the ${k} most probable`, (s) => s.top_k.find((t) => t.k === k)?.accuracy, format.share)),
     both("Macro recall", "mean of the classes' recalls: every class counts the same", (s) => s.macro_recall, format.share),
@@ -120,17 +126,17 @@ export function scoresSection({ scores: { baseline, before, after } }) {
     { name: "after", estimate: after.nll, tone: "after" },
   ];
   const most = Math.max(0.01, ...chart.map((r) => r.estimate.high ?? r.estimate.value ?? 0));
-  const draw = (width) => dots(chart, { width, title: "NLL, nats (lower is better)", domain: [0, most * 1.03], one: format.number });
-  const numbers = table("NLL in nats", [
+  const draw = (width) => dots(chart, { width, n, title: `NLL, nats${tag} (lower is better)`, domain: [0, Math.min(most * 1.03, Number.MAX_VALUE)], one: format.number });
+  const numbers = table(`NLL in nats${tag}`, [
     { head: "Model", words: true, cell: (r) => r.name },
     { head: "NLL, nats", cell: (r) => estimate(r.estimate, format.number) },
-    { head: "n", cell: (r) => format.count(r.estimate.n) },
+    { head: size, cell: (r) => format.count(r.estimate.n) },
   ], chart); // prettier-ignore
   return section(
     "scores", "Proper scores",
     p("A proper score is best, on average, for the model that states the true probabilities: it cannot be won by bluffing. Before and after refer to temperature scaling; the yardstick is a model that knows only the class shares of the fit rows."),
-    table("Scores before and after temperature scaling", columns, rows, { limit: 40, about: "In brackets: 95 % interval. A dash: not defined for the class shares alone." }),
-    figure("NLL against the class shares alone", "How much of the loss the model takes away, and what calibration adds.", draw, numbers),
+    table(`Scores before and after temperature scaling${tag}`, columns, rows, { limit: 40, about: "In brackets: 95 % interval. A dash: not defined for the class shares alone." }),
+    figure(`NLL against the class shares alone${tag}`, "How much of the loss the model takes away, and what calibration adds.", draw, numbers),
   ); // prettier-ignore
 }
 
