@@ -61,7 +61,13 @@ def test_every_public_name_is_what_it_says():
         else:
             assert (value.__name__, value.__module__) == (name, xent._MODULE_OF[name])
             assert value.__doc__
-    assert dir(xent) == sorted([*xent.__all__, "__version__"])
+    assert dir(xent) == sorted({*xent.__all__, *xent._ROOMS, "__version__"})
+
+
+def test_rooms_are_reached_as_attributes():
+    program = "import xent; print(*(getattr(xent, room).__name__ for room in xent._ROOMS))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"xent.{room}" for room in xent._ROOMS]
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -53,14 +53,17 @@ _MODULE_OF = {
     for name in names
 }
 
+#: Rooms that are reached as attributes too: xent.classifiers needs no import of its own.
+_ROOMS = ("audit", "calibration", "classifiers", "decisions", "errors", "functional", "information", "losses")
+
 __all__ = ["information", *_MODULE_OF]
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    elif name == "information":
-        value = importlib.import_module("xent.information")
+    elif name in _ROOMS:
+        value = importlib.import_module(f"xent.{name}")
     elif name == "__version__":
         value = importlib.import_module("importlib.metadata").version("xent")
     else:
@@ -70,4 +73,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted({*__all__, *_ROOMS, "__version__"})

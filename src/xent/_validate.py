@@ -128,6 +128,18 @@ def distributions(function: str, argument: str, values: Array) -> Float64:
     return probs
 
 
+def is_distribution(values: Array) -> NDArray[np.bool_]:
+    """Return which rows of a matrix are non-negative and sum to 1 within 0.01, as stored probabilities do.
+
+    They are often kept to three digits, or in half precision; a function that is given probabilities to compute with
+    asks for more, see :func:`distributions`.
+    """
+    with np.errstate(invalid="ignore"):
+        sums: Float64 = values.sum(axis=1, dtype=np.float64)
+        result: NDArray[np.bool_] = (values.min(axis=1, initial=np.inf) >= 0) & (np.abs(sums - 1.0) <= 1e-2)
+    return result
+
+
 def weights(function: str, argument: str, values: ArrayLike, shape: tuple[int, ...]) -> Float64:
     """Return ``values`` as float64 broadcast to ``shape``, having checked that all are finite and not negative."""
     array = floating(function, argument, values).astype(np.float64, copy=False)
@@ -149,11 +161,12 @@ def weights(function: str, argument: str, values: ArrayLike, shape: tuple[int, .
 
 
 def positive(function: str, argument: str, value: float) -> float:
-    """Return ``value`` as a float, having checked that it is a finite number above 0."""
-    if not (isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value) and value > 0):
+    """Return ``value`` as a float, having checked that it is a finite number above 0, its reciprocal too."""
+    number = isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value) and value > 0
+    if not (number and math.isfinite(1.0 / float(value))):
         raise OptionError(
             function,
-            f"{argument} must be a finite number above 0; got {value!r}",
+            f"{argument} must be a finite number above {'1e-308' if number else '0'}; got {value!r}",
             "1.0 changes nothing",
         )
     return float(value)

@@ -49,8 +49,24 @@ def all_but_one_are_probs(wrong: bool) -> Audited:
     logits, label = calibrated(200, 4, seed=1)
     scores = softmax(logits)
     scores[0] = np.nan
-    scores[1, 0] += 0.0 if wrong else 0.5
+    scores[1:, 0] += 0.0 if wrong else 0.5
     return ArraySource(scores, label), EASY
+
+
+def some_are_probs(wrong: bool) -> Audited:
+    """Every third row, the first not among them."""
+    logits, label = calibrated(300, 4, seed=1)
+    if wrong:
+        logits[1::3] = softmax(logits[1::3])
+    return ArraySource(logits, label), EASY
+
+
+def miscalibrated_for_good(wrong: bool) -> Audited:
+    return two_temperatures(True) if wrong else plain(False)
+
+
+def beyond_float64(wrong: bool) -> Audited:
+    return plain(wrong, scale=1e200 if wrong else 1e100)
 
 
 def out_of_range(wrong: bool) -> Audited:
@@ -222,17 +238,20 @@ def one_float32(wrong: bool) -> Audited:
 CASES = {
     "XA101": Case(probs_as_logits, "error", ("All 200 rows",)),
     "XA101 beside a broken row": Case(all_but_one_are_probs, "error", ("All 199 rows",)),
+    "XA101 mixed": Case(some_are_probs, "warning", ("100 of 300 rows",)),
     "XA102": Case(out_of_range, "error", ("2 rows", "outside 0 … 3", "row 3 (7), row 9 (7)"), (3, 9)),
     "XA103": Case(unlabelled, "error", ("2 rows have no label",), (5, 6)),
     "XA104": Case(not_finite, "error", ("3 rows", "row 2 (nan), row 4 (inf), row 8 (-inf)"), (2, 4, 8)),
     "XA105": Case(no_distribution, "error", ("1 rows", "row 11 (0.5)"), (11,)),
     "XA106": Case(impossible_label, seen=("2 scored rows", "row 21"), rows=(21, 31)),
-    "XA201": Case(overconfident, seen=("ECE 0.1", "The mean confidence is")),
+    "XA201": Case(miscalibrated_for_good, seen=("ECE 0.", "The mean confidence is")),
+    "XA201 settled": Case(overconfident, "info", ("ECE 0.1", "The mean confidence is")),
     "XA201 little": Case(a_little_overconfident, "info", ("ECE 0.0",)),
     "XA202": Case(two_temperatures, seen=("ECE 0.", "The mean confidence is")),
     "XA203": Case(separable, seen=("200 rows", "classified right")),
     "XA203 misled": Case(misleading, seen=("200 rows", "do not help")),
     "XA204": Case(other_population, seen=("NLL rises by 0.", "1,000 rows explains up to 0.0019")),
+    "XA205": Case(beyond_float64, "error", ("still moves",)),
     "XA301": Case(no_row_of_a_class, seen=("1 of 4 classes have no row: 2.",), classes=(2,)),
     "XA302": Case(class_as_ignore_index, seen=("--ignore-index 1 is the class '1'", "rows are left out"), classes=(1,)),
     "XA303": Case(never_predicted, seen=("3: labelled in 5 scored rows, predicted in none",), classes=(3,)),

@@ -380,7 +380,8 @@ def test_thresholds_are_the_best_edges_and_are_tried_on_rows_that_did_not_choose
         expected = brute_threshold(case, k, everything, case.outcome.policy.temperature)
         assert expected is not None
         assert entry["threshold"] == pytest.approx(expected, rel=1e-9) == case.outcome.policy.thresholds[k]
-        assert entry["fit_positives"] == (case.label[everything] == k).sum()
+        mass_of = case.weight[everything][case.label[everything] == k]
+        assert entry["fit_positives"] == pytest.approx(mass_of.sum() ** 2 / max((mass_of**2).sum(), 1e-300), abs=1e-3)
         assert_share(entry["recall"], flagged[truth[:, k], k], mass[truth[:, k]])
         assert_share(entry["precision"], truth[flagged[:, k], k], mass[flagged[:, k]])
         assert entry["flagged_share"] == pytest.approx(mass[flagged[:, k]].sum() / mass.sum(), rel=1e-12)

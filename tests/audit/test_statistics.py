@@ -55,7 +55,7 @@ def test_score_sums_are_those_of_their_groups() -> None:
         assert sums.accuracy(k).value == pytest.approx(np.average(right, weights=w))
         assert sums.mean_nll(k).value == pytest.approx(np.average(nll, weights=w))
         brier = 1 - 2 * np.exp(-nll) + scores.sum_squares[own]
-        assert sums.mean_brier(k) == pytest.approx(np.average(brier, weights=w))
+        assert sums.mean_brier(k).value == pytest.approx(np.average(brier, weights=w))
         assert sums.mean_confidence(k) == pytest.approx(np.average(scores.confidence[own], weights=w))
         found = sums.bins(k)
         assert found.weight == pytest.approx(np.bincount(bins[own], w, 5))
@@ -104,7 +104,7 @@ def test_infinite_loss_has_a_reason() -> None:
     sums.add(np.zeros(2, int), scores, np.exp(-scores.nll), np.ones(2), np.zeros(2, int))
     assert sums.mean_nll().value == math.inf
     assert sums.mean_nll().reason == "some rows gave their label the probability 0: the loss is infinite"
-    assert sums.mean_brier() == pytest.approx((2.0 + 2 * (1 - 1 / (1 + math.exp(-1))) ** 2) / 2)
+    assert sums.mean_brier().value == pytest.approx((2.0 + 2 * (1 - 1 / (1 + math.exp(-1))) ** 2) / 2)
 
 
 @given(st.integers(0, 50), st.integers(1, 50))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from xent import DataError, DtypeError, OptionError, Policy, ShapeError, TargetError
+from xent import DataError, DtypeError, OptionError, Policy, ShapeError
 
 
 def policy(**changes):
@@ -66,8 +66,18 @@ def test_the_storage_does_not_matter():
 def test_probabilities_are_taken_as_such_only_when_said():
     probs = softmax(LOGITS[:3], axis=1)
     assert policy(scores="probs").decide(probs).probs == pytest.approx(policy().decide(LOGITS[:3]).probs, rel=1e-12)
-    with pytest.raises(TargetError, match="sum to 1"):
-        policy(scores="probs").decide(LOGITS[:3])
+    assert policy(scores="probs").decide(LOGITS[:3]).label.tolist() == [-1, -1, -1]
+    assert policy(scores="probs").decide(LOGITS[:3]).top.tolist() == [-1, -1, -1]
+
+
+def test_one_broken_row_does_not_stop_the_others():
+    """Probabilities of three digits sum to 1 only about; the audit takes them, and so must its policy."""
+    probs = np.array([[0.333, 0.333, 0.333], [0.9, 0.1, 0.1], [np.nan, 0.5, 0.5], [0.899, 0.1, 0.0]])
+    decision = policy(scores="probs", temperature=1.0).decide(probs)
+    assert decision.probs[[0, 3]] == pytest.approx(probs[[0, 3]] / probs[[0, 3]].sum(axis=1, keepdims=True), rel=1e-12)
+    assert np.isnan(decision.probs[[1, 2]]).all()
+    assert decision.label.tolist() == [1, -1, -1, 0]
+    assert decision.top.tolist() == [0, -1, -1, 0]
 
 
 def test_round_trip(tmp_path):
@@ -96,8 +106,59 @@ def test_bad_files(tmp_path, text, words):
 
 
 @pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"classes": None}, "classes of .*p.json must be a list of names; got None"),
+        ({"classes": "abc"}, "classes of .*p.json must be a list of names; got 'abc'"),
+        ({"classes": ["cat", 1, "dog"]}, "classes of .*p.json must be a list of names; got 1 among them"),
+        ({"classes": ["cat", "dog", "cat"]}, "classes of .*p.json must differ; got 'cat' more than once"),
+        ({"classes": []}, "thresholds of .*p.json must be one a class; got 3 for 0 classes"),
+        ({"thresholds": 5}, "thresholds of .*p.json must be a list of numbers; got 5"),
+        ({"thresholds": "abc"}, "thresholds of .*p.json must be a list of numbers; got 'abc'"),
+        ({"thresholds": {"a": 1, "b": 1, "c": 1}}, "thresholds of .*p.json must be a list of numbers"),
+        ({"thresholds": [0.5, True, None]}, r"thresholds of .*p.json must lie in \[0, 1\]; got True for class 'dog'"),
+        ({"thresholds": [0.5, float("nan"), None]}, "thresholds of .*p.json must lie .*got nan for class 'dog'"),
+        ({"temperature": True}, "temperature of .*p.json must be a finite number above 0; got True"),
+        ({"temperature": None}, "temperature of .*p.json must be a finite number above 0; got None"),
+        ({"temperature": 10**400}, "temperature of .*p.json must be a finite number above 0; got 10000"),
+        ({"scores": ["logits"]}, "scores of .*p.json must be 'logits' or 'probs'"),
+        ({"goal": 0.9}, "goal of .*p.json must be a mapping; got 0.9"),
+        ({"fitted_on": None}, "fitted_on of .*p.json must be a mapping; got None"),
+    ],
+)
+def test_fields_of_a_file_that_cannot_be(tmp_path, changes, words):
+    content = json.loads(policy().to_json())
+    (tmp_path / "p.json").write_text(json.dumps({**content, **changes}))
+    with pytest.raises(DataError, match=f"^Policy.load: {words}") as raised:
+        Policy.load(tmp_path / "p.json")
+    assert raised.value.hint
+
+
+def test_a_file_of_endless_brackets(tmp_path):
+    (tmp_path / "p.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="must be JSON"):
+        Policy.load(tmp_path / "p.json")
+
+
+def test_save_where_nothing_can_be_written(tmp_path):
+    path = tmp_path / "none" / "policy.json"
+    with pytest.raises(DataError) as raised:
+        policy().save(path)
+    assert str(raised.value).startswith(f"Policy.save: {path} must be a file that can be written; got No such file")
+    assert "folder" in raised.value.hint
+    with pytest.raises(DataError, match="got a directory in the place of"):
+        policy().save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
+        ({"classes": "abc"}, OptionError, "classes must be a list of names; got 'abc'"),
+        ({"classes": ("cat", "dog", "dog")}, OptionError, "classes must differ; got 'dog' more than once"),
+        ({"temperature": True}, OptionError, "temperature must be a finite number above 0; got True"),
+        ({"thresholds": (0.5, True, 0.5)}, OptionError, "got True for class 'dog'"),
+        ({"thresholds": 0.5}, OptionError, "thresholds must be a list of numbers; got 0.5"),
         ({"temperature": 0.0}, OptionError, "temperature must be a finite number above 0; got 0.0"),
         ({"thresholds": (0.5, 0.5)}, ShapeError, "got 2 for 3 classes"),
         ({"thresholds": (0.5, 1.5, 0.5)}, OptionError, "got 1.5 for class 'dog'"),

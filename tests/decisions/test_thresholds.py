@@ -70,8 +70,8 @@ def test_counts_at_an_edge_are_counts():
 
 def test_parts_add_up():
     logits, target = sample()
-    parts = histogram_of(logits[:200], target[:200]) + histogram_of(logits[200:], target[200:])
-    whole = histogram_of(logits, target)
+    parts, whole = histogram_of(logits[:200], target[:200]), histogram_of(logits, target)
+    parts.add(logits[200:], target[200:], None, 1.0)
     assert np.array_equal(parts.counts, whole.counts)
     assert np.array_equal(parts.hits, whole.hits)
     assert parts.prob_sums == pytest.approx(whole.prob_sums, rel=1e-13)

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from xent._files import write_texts
+from xent._files import check_folder, write_texts
 from xent.audit import checks, engine, findings, gate, review
 from xent.audit import result as results
 from xent.audit.engine import Progress, no_progress
@@ -28,7 +28,7 @@ from xent.decisions.policy import Policy
 from xent.errors import DataError
 from xent.kernels import describe
 
-__all__ = ["Condition", "Options", "Outcome", "SliceSpec", "audit"]
+__all__ = ["Condition", "Options", "Outcome", "SliceSpec", "audit", "check_out"]
 
 REPORT, POLICY = "report.html", "policy.json"
 
@@ -52,14 +52,31 @@ class Outcome:
 
         page = render(self.result)
         try:
-            out.mkdir(parents=True, exist_ok=True)
-            write_texts(out, {REPORT: page, POLICY: self.policy.to_json()})
+            write_texts(out, {REPORT: page, POLICY: self.policy.to_json()}, make=True)
         except OSError as error:
-            raise DataError(
-                "xent audit",
-                f"--out {out} must be a folder that can be written; got {error.strerror or error}",
-                "name another folder with --out, or make room",
-            ) from error
+            raise _no_folder(out, error) from error
+
+
+def check_out(out: Path) -> None:
+    """Check that :meth:`Outcome.write` will be able to write into a folder, which need not be there yet.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be made or written.
+    """
+    try:
+        check_folder(out, (REPORT, POLICY))
+    except OSError as error:
+        raise _no_folder(out, error) from error
+
+
+def _no_folder(out: Path, error: OSError) -> DataError:
+    return DataError(
+        "xent audit",
+        f"--out {out} must be a folder that can be written; got {error.strerror or error}",
+        "name another folder with --out, or make room",
+    )
 
 
 def audit(

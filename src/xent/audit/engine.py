@@ -24,7 +24,7 @@ from xent.audit.slicing import Slicer, too_many
 from xent.audit.source import Source
 from xent.audit.statistics import Confusion, LossChange, LossShare, Ranks, ScoreSums, SliceTable, WorstRows
 from xent.calibration.metrics import ConfidenceBins
-from xent.calibration.temperature import TemperatureFit
+from xent.calibration.temperature import TemperatureFit, typical_temperature
 from xent.decisions.thresholds import OddsHistogram, flags
 from xent.errors import DataError, OptionError
 from xent.kernels import backend_for
@@ -50,7 +50,8 @@ class Duplicates:
 
     Rows with one probability of exactly 1 are ``certain`` and not looked at: they repeat by nature. ``mixed`` rows have
     the scores of another with another label. ``by_chance`` is how many rows of this precision and number of classes may
-    repeat though they are different.
+    repeat though they are different; ``rounded`` says that all are probabilities of at most four decimals, of which
+    confident rows share a few patterns.
     """
 
     rows: int = 0
@@ -58,6 +59,7 @@ class Duplicates:
     within: int = 0
     mixed: int = 0
     certain: int = 0
+    rounded: bool = False
     by_chance: float = 0.0
     exact: bool = True
     pairs: list[tuple[int, int]] = field(default_factory=list)
@@ -73,7 +75,8 @@ class Duplicates:
 
         Copies are seldom the most of a table, and seldom have another label.
         """
-        return self.repeated > self.rows / 2 or self.repeated <= self.by_chance or self.mixed > self.repeated / 5
+        few = self.repeated <= self.by_chance
+        return self.rounded or few or self.repeated > self.rows / 2 or self.mixed > self.repeated / 5
 
 
 class Measured:
@@ -115,6 +118,7 @@ class Audit:
         self.certificates: list[TemperatureFit] = []
         self.fit_rows = self.score_rows = 0
         self.fit_weight, self.score_weight = np.zeros(n_classes), np.zeros(n_classes)
+        self.fit_weight_squares = np.zeros(n_classes)
         self.fit_counts, self.score_counts = np.zeros(n_classes, np.int64), np.zeros(n_classes, np.int64)
         self.before, self.after = Measured(n_classes, options.n_bins), Measured(n_classes, options.n_bins)
         self.loss_change = LossChange()
@@ -124,10 +128,12 @@ class Audit:
         self.worst, self.loss_share = WorstRows(), LossShare()
         #: The thresholds that each fit chose, (K,), NaN for a class without one; like ``fits``, the policy's come last.
         self.thresholds: list[NDArray[np.float64]] = []
-        #: By class, of the rows that chose thresholds for others: what missed the goal, and all.
-        self.chosen_misses, self.chosen_weight = np.zeros(n_classes), np.zeros(n_classes)
-        #: Of the rows that a class flags: their weight, the sum of its squares, the weight of the class's own.
-        self.flagged, self.flagged_squares, self.flagged_own = (np.zeros(n_classes) for _ in range(3))
+        #: By fit and class, of the rows that chose thresholds for others: what missed the goal, and all.
+        of_fits = len(self._samples), n_classes
+        self.chosen_misses, self.chosen_weight = np.zeros(of_fits), np.zeros(of_fits)
+        #: By fit and class, of the rows that it scores: the class's own; of those flagged weight, its square, own.
+        self.own = np.zeros(of_fits)
+        self.flagged, self.flagged_squares, self.flagged_own = (np.zeros(of_fits) for _ in range(3))
         self.flag_counts = np.zeros(3)  # weight of rows with none, one, several classes flagged
         self.unique = ScoreSums(1, 1)  # of rows with one class flagged, right or wrong
 
@@ -160,6 +166,7 @@ class Audit:
             self.fit_counts += np.bincount(fitted.target, minlength=self.n_classes)
             self.score_counts += np.bincount(scored.target, minlength=self.n_classes)
             self.fit_weight += np.bincount(fitted.target, weights(fitted), self.n_classes)
+            self.fit_weight_squares += np.bincount(fitted.target, np.square(weights(fitted)), self.n_classes)
             self.score_weight += np.bincount(scored.target, weights(scored), self.n_classes)
             if len(scored.row):
                 scores = backend_for(scored.logits).row_scores(scored.logits, scored.target)
@@ -194,8 +201,8 @@ class Audit:
             raise DataError(
                 "xent audit",
                 f"split column {self.source.description.split_column!r} must hold valid rows of 'calibration' and of "
-                f"'test'; got {self.fit_rows} and {self.score_rows}",
-                "leave --split out to cross-fit",
+                f"'test'; got {self.fit_rows} and {self.score_rows}, and {facts.other_split} rows of other words",
+                "write 'calibration' and 'test' in it, or leave --split out to cross-fit",
             )
         raise DataError(
             "xent audit",
@@ -210,6 +217,8 @@ class Audit:
         """Compare hashes across the two sides; a sample by hash keeps equal rows together, so shares are unbiased."""
         found = self.duplicates
         found.rows, found.exact = len(self._hashes.keys), self._hashes.complete
+        if self.source.description.kind == "probs":
+            found.rounded = all(_has_few_decimals(np.exp(sample.columns[0])) for sample in self._samples)
         # Of N rows each meets one of the others by chance if their last K - 1 scores have the same random digits.
         dtype = np.dtype(self.source.description.dtype)
         digits = float(np.finfo(dtype).nmant) if dtype.kind == "f" else 0.0
@@ -267,10 +276,9 @@ class Audit:
             check.step()
         goal, classes = self.options.goal, range(self.n_classes)
         self.thresholds = [np.array([each.threshold(k, goal) for k in classes]) for each in histograms]
-        for histogram in histograms[: len(self._samples)]:
-            missed, about = np.array([histogram.misses(k, goal) for k in classes]).T
-            self.chosen_misses += missed
-            self.chosen_weight += about
+        for number in range(len(self._samples)):
+            misses = np.array([histograms[number].misses(k, goal) for k in classes])
+            self.chosen_misses[number], self.chosen_weight[number] = misses.T
 
     def score(self, progress: Progress) -> None:
         """Score each row with the fit that did not learn from it."""
@@ -310,9 +318,10 @@ class Audit:
         probs = backend_for(logits).row_softmax(logits, scale=1.0 / self.fits[number].temperature)
         flagged = flags(probs, self.thresholds[number])
         own = flagged[np.arange(len(weight)), rows.target]
-        self.flagged += np.einsum("i,ik->k", weight, flagged)
-        self.flagged_squares += np.einsum("i,ik->k", np.square(weight), flagged)
-        self.flagged_own += np.bincount(rows.target, weight * own, self.n_classes)
+        self.own[number] += np.bincount(rows.target, weight, self.n_classes)
+        self.flagged[number] += np.einsum("i,ik->k", weight, flagged)
+        self.flagged_squares[number] += np.einsum("i,ik->k", np.square(weight), flagged)
+        self.flagged_own[number] += np.bincount(rows.target, weight * own, self.n_classes)
         how_many = np.minimum(flagged.sum(axis=1), 2)
         self.flag_counts += np.bincount(how_many, weight, 3)
         one = how_many == 1
@@ -333,6 +342,12 @@ def _place(column: str, columns: tuple[str, ...]) -> int:
     return columns.index(column)
 
 
+def _has_few_decimals(values: Array) -> bool:
+    """Return whether all numbers have at most four decimals, within what storing them in float32 changes."""
+    scaled = values.astype(np.float64) * 1e4
+    return bool((np.abs(scaled - np.rint(scaled)) <= 2e-7 * np.abs(scaled) + 1e-9).all())
+
+
 def weights(rows: Rows) -> NDArray[np.float64]:
     """Return the rows' weights, 1 each where there are none."""
     return np.ones(len(rows.row)) if rows.weight is None else rows.weight
@@ -343,7 +358,7 @@ def _start(sample: SmallestKeys) -> float:
     if not len(sample.keys):
         return 1.0
     logits, target = sample.columns
-    fit = TemperatureFit(tolerance=1e-4)
+    fit = TemperatureFit(typical_temperature(logits), tolerance=1e-4)
     while not fit.done:
         fit.add(logits, target)
         fit.step()

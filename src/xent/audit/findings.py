@@ -76,16 +76,21 @@ def _row_list(problem: Problem) -> str:
 @_rule
 def probabilities_for_logits(audit: Audit, result: Json) -> Iterator[Finding]:
     """XA101."""
-    usable = audit.facts.usable
-    if audit.source.description.kind == "logits" and audit.facts.probability_like == usable > 0:
+    usable, like = audit.facts.usable, audit.facts.probability_like
+    # True logits lie in [0, 1] and sum to 1 by chance in few rows, and only where there are two or three classes.
+    if audit.source.description.kind == "logits" and like > 0.05 * usable:
+        most = like > 0.9 * usable
         yield Finding(
             "XA101",
-            "error",
-            "The scores look like probabilities, not logits",
-            f"All {usable:,} rows lie in [0, 1] and sum to 1, but the scores were given as logits.",
+            "error" if most else "warning",
+            "The scores look like probabilities, not logits" if most else "Some scores look like probabilities",
+            f"{'All' if like == usable else f'{like:,} of'} {usable:,} rows lie in [0, 1] and sum to 1, but the scores "
+            "were given as logits.",
             "A softmax of probabilities is nearly uniform: losses, calibration and thresholds are then those of "
             "another model.",
-            "Run it again with --probs instead of --logits if these are probabilities.",
+            "Run it again with --probs instead of --logits if these are probabilities."
+            if most
+            else "Find out where the two kinds were mixed: one file, one kind.",
         )
 
 
@@ -172,26 +177,31 @@ def infinite_loss(audit: Audit, result: Json) -> Iterator[Finding]:
 @_rule
 def miscalibrated(audit: Audit, result: Json) -> Iterator[Finding]:
     """XA201, XA202."""
-    scaled = audit.policy_fit.reason is None
+    scaled = audit.policy_fit.converged
+    settled = scaled and not _beyond_chance(result["calibration"]["after"]["ece"])
     richer = "look at the reliability diagram and the classes, and at a richer calibrator (vector, matrix, isotonic)."
     for code, when, how, do in (
         (
             "XA201",
             "before",
             "as it stands",
-            "Divide the logits by the fitted temperature: policy.json does it." if scaled else richer.capitalize(),
+            "Divide the logits by the fitted temperature, which settles it: policy.json does."
+            if settled
+            else "Divide the logits by the fitted temperature: policy.json does."
+            if scaled
+            else richer.capitalize(),
         ),
         ("XA202", "after", "even after temperature scaling", f"One number cannot mend this: {richer}"),
     ):
         part = result["calibration"][when]
         ece = part["ece"]
-        if not (ece["low"] is not None and ece["low"] > 0 and ece["p_value"] < 0.05):
+        if not _beyond_chance(ece):
             continue
         if when == "after" and not scaled:
             continue  # nothing was scaled: the numbers are those of XA201
         yield Finding(
             code,
-            "warning" if ece["value"] >= 0.02 else "info",
+            "info" if ece["value"] < 0.02 or (when == "before" and settled) else "warning",
             f"Miscalibrated {how}",
             f"ECE {ece['value']:.3f} [{ece['low']:.3f}, {ece['high']:.3f}]; a calibrated model of this size shows at "
             "most "
@@ -199,6 +209,25 @@ def miscalibrated(audit: Audit, result: Json) -> Iterator[Finding]:
             f"accuracy {_percent(result['scores'][when]['accuracy']['value'])}.",
             "A probability that does not mean what it says makes every threshold and every expected cost wrong.",
             do,
+        )
+
+
+def _beyond_chance(ece: Json) -> bool:
+    return ece["low"] is not None and ece["low"] > 0 and ece["p_value"] < 0.05
+
+
+@_rule
+def temperature_not_converged(audit: Audit, result: Json) -> Iterator[Finding]:
+    """XA205."""
+    fit = audit.policy_fit
+    if fit.reason is None and not fit.converged:
+        yield Finding(
+            "XA205",
+            "error",
+            "The temperature did not converge",
+            f"After {fit.passes} passes T = {fit.temperature:.3g} still moves; it is no optimum.",
+            "Everything after calibration, the policy too, rests on a number that was not found.",
+            "Look at the range of the logits: differences beyond 1e150 within a row are beyond float64.",
         )
 
 
@@ -338,6 +367,8 @@ def base_rate(audit: Audit, result: Json) -> Iterator[Finding]:
     off = []
     for c in result["per_class"]:
         share, mean = result["classes"][c["index"]]["share"], c["mean_probability"]
+        if c["index"] == audit.options.ignore_index:
+            continue  # XA302 says what is to be said of it
         if max(share, mean) * total < 20 or 0.8 * share < mean < 1.25 * share:
             continue
         # The share of a class scatters around its mean probability, if that is honest, by at most this.
@@ -373,15 +404,16 @@ def too_few_positives(audit: Audit, result: Json) -> Iterator[Finding]:
     ]
     if few:
         goal, needed = result["thresholds"]["goal"], few[0]["needed_positives"]
-        least = min(few, key=lambda t: int(t["fit_positives"]))
-        n = least["fit_positives"]
+        least = min(few, key=lambda t: float(t["fit_positives"]))
+        n = math.floor(least["fit_positives"])
+        effective = "" if n == audit.fit_counts[least["index"]] else " (in effect, given their weights)"
         yield Finding(
             "XA401",
             "warning",
             "Too few rows for the recall asked for",
             f"A recall of {goal:g} can be promised with 95 % confidence from {needed} rows of a class; "
             f"{len(few)} of {audit.n_classes} classes have fewer ({_name_list(result, [t['index'] for t in few])}). "
-            f"{least['name']!r} has {n}.",
+            f"{least['name']!r} has {n}{effective}.",
             "The threshold reaches the recall on the rows that chose it, not on new ones: a threshold so chosen from "
             f"{n} rows falls short of {goal:g} in about {100 * chance_to_miss(n, goal):.0f} % of samples.",
             f"Collect at least {needed} rows of each class to choose thresholds on, or ask for a lower recall.",
@@ -392,7 +424,8 @@ def too_few_positives(audit: Audit, result: Json) -> Iterator[Finding]:
 @_rule
 def no_threshold(audit: Audit, result: Json) -> Iterator[Finding]:
     """XA402."""
-    none = [t for t in result["thresholds"]["per_class"] if t["threshold"] is None]
+    per_class = result["thresholds"]["per_class"]
+    none = [t for t in per_class if t["threshold"] is None and t["index"] != audit.options.ignore_index]
     if none:
         goal = result["thresholds"]
         reasons = {t["reason"]: [u["index"] for u in none if u["reason"] == t["reason"]] for t in none}
@@ -415,11 +448,21 @@ def goal_missed(audit: Audit, result: Json) -> Iterator[Finding]:
     per_weight = audit.after.total.size() / float(audit.score_weight.sum())  # effective rows
 
     def by_chance(t: Json) -> float:
-        """Return how often rows of one population miss the goal so much more often than those that chose."""
-        n, k = round(t[kind]["n"]), t["index"]
-        chosen_n = round(per_weight * float(audit.chosen_weight[k]))
-        chosen_misses = min(math.ceil(per_weight * float(audit.chosen_misses[k]) - 1e-9), chosen_n)
-        return fisher(round(n * (1 - t[kind]["value"])), n, chosen_misses, chosen_n)
+        """Return how often rows of one population miss the goal so much more often than those that chose.
+
+        Of a cross-fit each half is tested alone, and the smaller of the two counts twice: the threshold that is too
+        high for one half is chosen by the other, so their misses do not average out.
+        """
+        k, halves = t["index"], len(audit.own)
+        found = []
+        for number in range(halves):
+            about = float((audit.own if kind == "recall" else audit.flagged)[number, k])
+            n = round(per_weight * about)
+            missed = round(per_weight * (about - float(audit.flagged_own[number, k])))
+            chosen_n = round(per_weight * float(audit.chosen_weight[number, k]))
+            chosen_misses = min(math.ceil(per_weight * float(audit.chosen_misses[number, k]) - 1e-9), chosen_n)
+            found.append(fisher(missed, n, chosen_misses, chosen_n))
+        return halves * min(found)
 
     # Missed beyond chance, and by a quarter more mistakes than were allowed: large data show every trifle.
     missed = [t for t in looked_at if 1 - t[kind]["value"] > 1.25 * (1 - goal) and len(looked_at) * by_chance(t) < 0.05]

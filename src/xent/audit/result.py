@@ -25,7 +25,8 @@ SCHEMA = "xent.audit/1"
 
 _CONFUSION_SHOWN = 40
 _PAIRS = 20
-_CURVE_POINTS = 60
+_CURVE_POINTS = 40
+_CURVES = 30  # of more classes only those with the lowest recall get a curve: a report is read, and it has a size
 _NO_ROW = "no scored row is of this class"
 _LOG_MAX = 709.0  # exp of more is no float
 
@@ -200,11 +201,11 @@ def _proper(measured: Measured, histogram: OddsHistogram, audit: Audit) -> Json:
         "perplexity": number(math.exp(nll.value)) if nll.value < _LOG_MAX else None,
         **reason,
         "brier": {
-            "value": number(brier),
+            **estimate(brier),
             "reliability": number(reliability),
             "resolution": number(resolution),
             "uncertainty": number(uncertainty),
-            "remainder": number(brier - (reliability - resolution + uncertainty)),
+            "remainder": number(brier.value - (reliability - resolution + uncertainty)),
         },
         "top_k": [{"k": k, "accuracy": estimate(wilson(measured.ranks.within(k), n))} for k in ks],
         "macro_recall": estimate(_macro_recall(audit.by_class)),
@@ -354,10 +355,11 @@ def _worst_rows(audit: Audit) -> Json:
 def _thresholds(audit: Audit, names: tuple[str, ...]) -> Json:
     goal = audit.options.goal
     shares = [number(value) for value in audit.flag_counts / audit.flag_counts.sum()]
+    with_curve = set(np.argsort(_recalls(audit), kind="stable")[:_CURVES].tolist())
     return {
         "target": goal.kind,
         "goal": goal.value,
-        "per_class": [_threshold(audit, k, names[k]) for k in range(audit.n_classes)],
+        "per_class": [_threshold(audit, k, names[k], k in with_curve) for k in range(audit.n_classes)],
         "decision": {
             "none": shares[0],
             "one": shares[1],
@@ -368,27 +370,34 @@ def _thresholds(audit: Audit, names: tuple[str, ...]) -> Json:
     }
 
 
-def _threshold(audit: Audit, k: int, name: str) -> Json:
+def _recalls(audit: Audit) -> Float64:
+    """Return the recall of each class at the thresholds chosen, 2 where it has none: these come last."""
+    own = audit.own.sum(axis=0)
+    return np.where(own > 0, audit.flagged_own.sum(axis=0) / np.where(own > 0, own, 1.0), 2.0)
+
+
+def _threshold(audit: Audit, k: int, name: str, curve: bool) -> Json:
     """Return a class's threshold in the policy, and what thresholds so chosen do on rows that did not choose them."""
     goal = audit.options.goal
     chosen = number(audit.thresholds[-1][k])
-    positives = int(audit.fit_counts[k])
-    flagged, found, own = float(audit.flagged[k]), float(audit.flagged_own[k]), float(audit.score_weight[k])
+    positives = effective_size(float(audit.fit_weight[k]), float(audit.fit_weight_squares[k]))
+    flagged, found = float(audit.flagged[:, k].sum()), float(audit.flagged_own[:, k].sum())
+    own = float(audit.score_weight[k])
     recall, precision = missing(_NO_ROW), missing("no scored row reaches the threshold")
     if own > 0:
         recall = wilson(found / own, audit.by_class.size(k))
     if flagged > 0:
-        precision = wilson(found / flagged, effective_size(flagged, float(audit.flagged_squares[k])))
+        precision = wilson(found / flagged, effective_size(flagged, float(audit.flagged_squares[:, k].sum())))
     result: Json = {
         "index": k,
         "name": name,
         "threshold": chosen,
-        "fit_positives": positives,
+        "fit_positives": number(round(positives, 3)),
         "needed_positives": needed_positives(goal.value) if goal.kind == "recall" else None,
         "recall": estimate(recall),
         "precision": estimate(precision),
         "flagged_share": number(min(flagged / audit.score_weight.sum(), 1.0)),
-        "curve": _curve(audit.after_histogram, k),
+        "curve": _curve(audit.after_histogram, k) if curve else [],
     }
     if chosen is None:
         result["reason"] = (

@@ -9,15 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xent import _validate
 from xent.audit.prefetch import one_ahead
 from xent.audit.sketch import uniform_keys
 from xent.audit.source import CALIBRATION, MISSING, OTHER, TEST, Batch, Source
 
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]
-
-#: By how much a row of probabilities may miss 1: they are often kept to three digits, or in half precision.
-SUM_TOLERANCE = 1e-2
 
 #: How many row numbers a message names.
 _EXAMPLES = 10
@@ -135,7 +133,7 @@ def _with_label(batch: Batch, n_classes: int, ignore_index: int, facts: InputFac
     for mask, problem in ((missing, facts.label_missing), (outside, facts.label_range)):
         found = np.flatnonzero(mask)
         if len(found):
-            problem.add(batch.start + found, label[found])
+            problem.add(batch.start + found, np.where(label[found] == MISSING, "null", label[found].astype(str)))
     return ~(apart | ignored | missing | outside)
 
 
@@ -149,19 +147,19 @@ def _logits(scores: Array, row: NDArray[np.int64], probs: bool, facts: InputFact
         good = np.isfinite(top)
         facts.not_finite.add(row[~good], top[~good])
     if not probs:
-        if (scores[good.argmax()] >= 0).all():  # a look at one row spares true logits the sums
-            facts.probability_like += int(_is_distribution(scores).sum())
+        facts.probability_like += _count_distributions(scores)
         return good, scores
-    bad = good & ~_is_distribution(scores)
+    bad = good & ~_validate.is_distribution(scores)
     if bad.any():
         facts.not_distribution.add(row[bad], scores[bad].sum(axis=1, dtype=np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         return good & ~bad, np.log(scores, dtype=np.float64)
 
 
-def _is_distribution(scores: Array) -> Bools:
-    """Return which rows are non-negative and sum to 1: both, since either alone is common among logits."""
-    with np.errstate(invalid="ignore"):
-        sums: NDArray[np.float64] = scores.sum(axis=1, dtype=np.float64)
-        result: Bools = (scores.min(axis=1) >= 0) & (np.abs(sums - 1.0) <= SUM_TOLERANCE)
-    return result
+def _count_distributions(scores: Array) -> int:
+    """Return how many rows are distributions; true logits drop out after a few columns, and are spared the sums."""
+    rows = np.arange(len(scores))
+    for column in scores.T[:16]:
+        values = column[rows]
+        rows = rows[(values >= 0) & (values <= 1)]
+    return int(_validate.is_distribution(scores[rows]).sum())

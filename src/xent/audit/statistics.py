@@ -35,6 +35,8 @@ def weighted_mean(weight: float, weight_squares: float, sums: Float64, empty: st
     if n < 1.5:
         return Estimate(mean, math.nan, math.nan, n, "in effect one row, which has no spread: there is no interval")
     scatter = double - 2 * mean * single + mean * mean * weight_squares
+    if not math.isfinite(scatter):
+        return Estimate(mean, math.nan, math.nan, n, "the losses are too large for their squares: there is no interval")
     return normal(mean, math.sqrt(max(scatter, 0.0) * n / (n - 1)) / weight, n)
 
 
@@ -44,8 +46,9 @@ class ScoreSums:
     def __init__(self, n_groups: int = 1, n_bins: int = 15) -> None:
         self.n_bins = n_bins
         self.weight, self.weight_squares = np.zeros(n_groups), np.zeros(n_groups)
-        self.correct, self.brier = np.zeros(n_groups), np.zeros(n_groups)
-        self.nll = np.zeros((3, n_groups))  # Σ w x, Σ w² x, Σ w² x²: see weighted_mean
+        self.correct = np.zeros(n_groups)
+        # Σ w x, Σ w² x, Σ w² x²: see weighted_mean
+        self.nll, self.brier = np.zeros((3, n_groups)), np.zeros((3, n_groups))
         self._bins = np.zeros((4, n_groups * n_bins))
 
     def add(self, group: Int64, scores: RowScores, target_prob: Float64, weight: Float64, bin_index: Int64) -> None:
@@ -60,8 +63,10 @@ class ScoreSums:
         self.weight += total(weight)
         self.weight_squares += total(squares)
         self.correct += total(weight * correct)
-        self.brier += total(weight * (1.0 - 2.0 * target_prob + scores.sum_squares))
-        self.nll += [total(weight * scores.nll), total(squares * scores.nll), total(squares * scores.nll**2)]
+        brier = 1.0 - 2.0 * target_prob + scores.sum_squares
+        with np.errstate(over="ignore"):  # of losses beyond 1e150, which then have no interval
+            for sums, values in ((self.nll, scores.nll), (self.brier, brier)):
+                sums += [total(weight * values), total(squares * values), total(squares * values**2)]
         index, size = group * self.n_bins + bin_index, n_groups * self.n_bins
         self._bins += [
             total(weight, index, size),
@@ -81,12 +86,15 @@ class ScoreSums:
 
     def mean_nll(self, group: int = 0, empty: str = "no rows") -> Estimate:
         """Return the mean loss in nats, with its normal interval (cut at 0, below which no loss is)."""
-        found = weighted_mean(float(self.weight[group]), float(self.weight_squares[group]), self.nll[:, group], empty)
-        return replace(found, low=max(found.low, 0.0)) if found.low < 0 else found
+        return self._mean(self.nll, group, empty)
 
-    def mean_brier(self, group: int = 0) -> float:
-        """Return the mean Brier score."""
-        return float(self.brier[group] / self.weight[group]) if self.weight[group] > 0 else math.nan
+    def mean_brier(self, group: int = 0) -> Estimate:
+        """Return the mean Brier score, with its normal interval (cut at 0)."""
+        return self._mean(self.brier, group, "no rows")
+
+    def _mean(self, sums: Float64, group: int, empty: str) -> Estimate:
+        found = weighted_mean(float(self.weight[group]), float(self.weight_squares[group]), sums[:, group], empty)
+        return replace(found, low=max(found.low, 0.0)) if found.low < 0 else found
 
     def bins(self, group: int = 0) -> ConfidenceBins:
         """Return the confidence bins of a group."""
@@ -111,7 +119,8 @@ class LossChange:
         squares = weight * weight
         self.weight += float(weight.sum())
         self.weight_squares += float(squares.sum())
-        self._sums += [(weight * change).sum(), (squares * change).sum(), (squares * change**2).sum()]
+        with np.errstate(over="ignore"):
+            self._sums += [(weight * change).sum(), (squares * change).sum(), (squares * change**2).sum()]
 
     def mean(self) -> Estimate:
         """Return the mean change with its interval; above 0 is worse."""

@@ -34,7 +34,7 @@ def print_summary(result: Json, out: Path, console: Console | None = None) -> No
     else:
         error = calibration["standard_error"]
         console.print(
-            f"Temperature {calibration['temperature']:.4f}"
+            f"Temperature {calibration['temperature']:.5g}"
             + (f" ± {error:.2g}" if error is not None else "")
             + f", fitted on {calibration['fit_rows']:,} rows"
         )
@@ -70,7 +70,7 @@ def _scores(result: Json) -> Table:
         table.add_column(heading, justify="left" if not heading else "right")
     table.add_row("accuracy", _interval(before["accuracy"]), _interval(after["accuracy"]), _plain(baseline["accuracy"]))
     table.add_row("NLL, nats", _interval(before["nll"]), _interval(after["nll"]), _plain(baseline["nll"]))
-    table.add_row("Brier", _plain(before["brier"]["value"]), _plain(after["brier"]["value"]), _plain(baseline["brier"]))
+    table.add_row("Brier", _interval(before["brier"]), _interval(after["brier"]), _plain(baseline["brier"]))
     table.add_row("ECE", _interval(calibration["before"]["ece"]), _interval(calibration["after"]["ece"]), "")
     table.add_row("macro recall", _interval(before["macro_recall"]), _interval(after["macro_recall"]), "")
     return table

@@ -70,7 +70,7 @@ class TemperatureFit:
         self._low, self._high = -math.inf, math.inf  # a bracket of log β
         self._clear()
 
-    _MAX_PASSES = 100
+    _MAX_PASSES = 60
 
     def _clear(self) -> None:
         self._weight = self._slope = self._slope_squares = self._curvature = 0.0
@@ -86,13 +86,15 @@ class TemperatureFit:
         usable = np.isfinite(stats.target_logit)
         each = usable.astype(np.float64) if weight is None else np.where(usable, weight, 0.0)
         at_target = np.where(usable, stats.target_logit, 0.0)
-        mean, variance = kernels.row_moments(logits, scale=1.0 / self.temperature)
+        with np.errstate(over="ignore"):  # of logits beyond 1e150: the fit then does not converge, and says so
+            mean, variance = kernels.row_moments(logits, scale=1.0 / self.temperature)
         slope = mean - at_target
         self._n += int((each > 0).sum())
+        with np.errstate(over="ignore"):
+            self._slope_squares += float(np.square(each * slope).sum())
         # Sums and not dot products: a BLAS would share them among threads, and the bits would follow their number.
         self._weight += float(each.sum())
         self._slope += float((each * slope).sum())
-        self._slope_squares += float(np.square(each * slope).sum())
         self._curvature += float((each * variance).sum())
         self._slope_at_infinity -= float((each * at_target).sum())
         if self.passes == 0:
@@ -120,7 +122,7 @@ class TemperatureFit:
             self._low = log_beta
         # In log β: f' = β·slope, f'' = β²·curvature + β·slope. Where f'' is not safely positive, β²·curvature is.
         bend = beta * beta * curvature + max(beta * slope, 0.0)
-        change = -beta * slope / bend if bend > 0 else math.copysign(2.0, -slope)
+        change = -beta * slope / bend if 0 < bend < math.inf else math.copysign(2.0, -slope)
         self.converged = abs(change) < self.tolerance
         self.done = self.converged or self.passes >= self._MAX_PASSES
         self.temperature = math.exp(-self._within_bracket(log_beta, max(-2.0, min(2.0, change))))
@@ -147,8 +149,15 @@ class TemperatureFit:
         return True
 
 
+def typical_temperature(logits: Array) -> float:
+    """Return a temperature of the size of the logits' differences: from there the optimum is a few steps away."""
+    below = logits.max(axis=1, keepdims=True) - logits
+    below = below[np.isfinite(below) & (below > 0)]
+    return min(max(float(np.median(below)), 1e-300), 1e300) if len(below) else 1.0
+
+
 def fit_temperature(
-    logits: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None, start: float = 1.0
+    logits: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None, start: float | None = None
 ) -> TemperatureFit:
     """Fit the temperature T that minimises the mean cross-entropy of ``logits / T``.
 
@@ -161,7 +170,7 @@ def fit_temperature(
     sample_weight
         One finite weight ≥ 0 a row.
     start
-        First trial temperature.
+        First trial temperature; None takes one of the size of the logits' differences.
 
     Returns
     -------
@@ -204,8 +213,10 @@ def fit_temperature(
     weight = None
     if sample_weight is not None:
         weight = _validate.weights(function, "sample_weight", sample_weight, index.shape)
-    fit = TemperatureFit(start)
     chunk = max(1, (1 << 21) // rows.shape[1])
+    if start is None:
+        start = typical_temperature(rows[: max(1, 20_000 // rows.shape[1])])
+    fit = TemperatureFit(start)
     while not fit.done:
         for begin in range(0, len(rows), chunk):
             part = slice(begin, begin + chunk)

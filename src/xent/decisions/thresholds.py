@@ -78,13 +78,6 @@ class OddsHistogram:
                 logits, target, weight, self.counts, self.hits, self.prob_sums, bits=self._bits, scale=1.0 / temperature
             )
 
-    def __add__(self, other: OddsHistogram) -> OddsHistogram:
-        total = OddsHistogram(len(self.counts))
-        total.counts = self.counts + other.counts
-        total.hits = self.hits + other.hits
-        total.prob_sums = self.prob_sums + other.prob_sums
-        return total
-
     def at_or_above(self, k: int) -> tuple[Float64, Float64]:
         """Return (weight, own weight) of the rows of class k's histogram at or above each edge."""
         return np.cumsum(self.counts[k, ::-1])[::-1], np.cumsum(self.hits[k, ::-1])[::-1]
