@@ -239,10 +239,10 @@ CASES = {
     "XA101": Case(probs_as_logits, "error", ("All 200 rows",)),
     "XA101 beside a broken row": Case(all_but_one_are_probs, "error", ("All 199 rows",)),
     "XA101 mixed": Case(some_are_probs, "warning", ("100 of 300 rows",)),
-    "XA102": Case(out_of_range, "error", ("2 rows", "outside 0 … 3", "row 3 (7), row 9 (7)"), (3, 9)),
-    "XA103": Case(unlabelled, "error", ("2 rows have no label",), (5, 6)),
-    "XA104": Case(not_finite, "error", ("3 rows", "row 2 (nan), row 4 (inf), row 8 (-inf)"), (2, 4, 8)),
-    "XA105": Case(no_distribution, "error", ("1 rows", "row 11 (0.5)"), (11,)),
+    "XA102": Case(out_of_range, "error", ("outside 0 … 3", ": 2. Row 3 (7), row 9 (7)."), (3, 9)),
+    "XA103": Case(unlabelled, "error", ("Rows without a label", ": 2. Row 5"), (5, 6)),
+    "XA104": Case(not_finite, "error", (": 3. Row 2 (nan), row 4 (inf), row 8 (-inf).",), (2, 4, 8)),
+    "XA105": Case(no_distribution, "error", (": 1. Row 11 (0.5).",), (11,)),
     "XA106": Case(impossible_label, seen=("2 scored rows", "row 21"), rows=(21, 31)),
     "XA201": Case(miscalibrated_for_good, seen=("ECE 0.", "The mean confidence is")),
     "XA201 settled": Case(overconfident, "info", ("ECE 0.1", "The mean confidence is")),
@@ -352,7 +352,7 @@ def test_a_finding_names_few_of_many_rows() -> None:
     label[50:100] = 9
     found = codes(ArraySource(logits, label), EASY)["XA102"]
     assert found["rows"] == list(range(50, 60))
-    assert "50 rows" in found["seen"]
+    assert found["seen"].endswith(": 50. Row 50 (9), row 51 (9), row 52 (9), row 53 (9), row 54 (9) and 45 more.")
     assert found["seen"].count("row 5") == 5
     assert "…" in found["seen"]
 

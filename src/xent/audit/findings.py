@@ -67,7 +67,7 @@ def _name_list(result: Json, classes: list[int]) -> str:
 
 def _row_list(problem: Problem) -> str:
     shown = [f"row {row} ({value})" for row, value in zip(problem.rows[:5], problem.values, strict=False)]
-    return ", ".join(shown) + (" …" if problem.count > 5 else "")
+    return ", ".join(shown) + (f" and {problem.count - 5:,} more" if problem.count > 5 else "")
 
 
 # Input ---------------------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def probabilities_for_logits(audit: Audit, result: Json) -> Iterator[Finding]:
 
 def _left_out(code: str, title: str, problem: Problem, what: str, why: str, do: str) -> Iterator[Finding]:
     if problem.count:
-        seen = f"{problem.count:,} {what}: {_row_list(problem)}. They are left out of every score."
+        seen = f"{what}, left out of every score: {problem.count:,}. {_row_list(problem).capitalize()}."
         yield Finding(code, "error", title, seen, why, do, rows=tuple(problem.rows))
 
 
@@ -107,7 +107,7 @@ def labels_out_of_range(audit: Audit, result: Json) -> Iterator[Finding]:
         "XA102",
         "Labels outside the classes",
         audit.facts.label_range,
-        f"rows have a label outside 0 … {audit.n_classes - 1}",
+        f"Rows with a label outside 0 … {audit.n_classes - 1}",
         "In training such labels crash or, wrapped round, teach a wrong class; here they leave out rows that were "
         "meant to count.",
         "Number the classes from 0 in the order of the scores, or name the value that marks unlabelled rows with "
@@ -122,7 +122,7 @@ def labels_missing(audit: Audit, result: Json) -> Iterator[Finding]:
         "XA103",
         "Rows without a label",
         audit.facts.label_missing,
-        "rows have no label",
+        "Rows without a label",
         "Rows are seldom unlabelled at random: the scores hold for the labelled ones only.",
         "Label them, or find out why they have none.",
     )
@@ -135,7 +135,7 @@ def scores_not_finite(audit: Audit, result: Json) -> Iterator[Finding]:
         "XA104",
         "NaN or infinite logits",
         audit.facts.not_finite,
-        "rows have a NaN or +inf score, or -inf throughout",
+        "Rows with a NaN or +inf score, or -inf throughout",
         "The model failed on these rows. In deployment it will fail again, and a comparison with NaN decides silently.",
         "Trace one of these rows through the model: overflow in half precision and division by 0 are the usual causes.",
     )
@@ -148,7 +148,7 @@ def rows_not_distributions(audit: Audit, result: Json) -> Iterator[Finding]:
         "XA105",
         "Rows that are no probability distribution",
         audit.facts.not_distribution,
-        "rows of --probs are negative or do not sum to 1 within 0.01 (their sums stand behind)",
+        "Rows of --probs that are negative or miss a sum of 1 by more than 0.01",
         "They are no softmax output: independent sigmoids, or logits, or a part of the classes.",
         "Pass logits with --logits if you have them; check that no class column is missing.",
     )

@@ -101,5 +101,5 @@ def too_many(column: str) -> DataError:
     return DataError(
         "xent audit",
         f"slice column {column!r} must have at most {SliceTable.MAX_VALUES} values; it has more",
-        "an identifier is no slice; group its values, or bin numbers with COLUMN:q5",
+        "an identifier is no slice; group its values, bin numbers with COLUMN:q5, reduce dates to months",
     )

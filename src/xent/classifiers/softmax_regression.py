@@ -87,7 +87,8 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     -----
     Matrix products are computed in the dtype of X, float32 or float64, and losses are summed in float64. Sparse X stays
     sparse. L-BFGS works in centred and scaled coordinates, so features of very different scale do no harm; the
-    objective stays what it is. In float32, features whose mean is far above their spread lose digits: centre them.
+    objective stays what it is. Features whose mean is far above their spread (a thousand times in float32, a million in
+    float64) lose digits: centre them.
 
     With ``l2=0`` the optimum need not be unique (more features than rows, collinear features), and where the classes
     can be separated there is none: the objective falls forever while W grows. ``fit`` then stops where the gradient is
