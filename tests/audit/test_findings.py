@@ -353,8 +353,6 @@ def test_a_finding_names_few_of_many_rows() -> None:
     found = codes(ArraySource(logits, label), EASY)["XA102"]
     assert found["rows"] == list(range(50, 60))
     assert found["seen"].endswith(": 50. Row 50 (9), row 51 (9), row 52 (9), row 53 (9), row 54 (9) and 45 more.")
-    assert found["seen"].count("row 5") == 5
-    assert "…" in found["seen"]
 
 
 # The rules' statistics ------------------------------------------------------------------------------------------------
