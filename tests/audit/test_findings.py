@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from xent.audit import Options, SliceSpec
-from xent.audit.findings import SEVERITIES, binomial, chance_to_miss, fisher
+from xent.audit.chance import binomial, chance_to_miss, fisher
+from xent.audit.findings import SEVERITIES
 from xent.decisions.thresholds import Goal
 
 from .factories import ArraySource, Outcome, audit, calibrated, codes, draw, result_of, softmax, split_of
