@@ -5,12 +5,18 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "rows.h"
+#include "kernels.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -62,7 +68,8 @@ void expect_size(const char* name, size_t size, ptrdiff_t expected) {
 DType dtype_of(const nb::dlpack::dtype& dtype) {
     if (dtype == nb::dtype<float>()) return DType::float32;
     if (dtype == nb::dtype<double>()) return DType::float64;
-    throw nb::type_error("the compiled kernels take float32 and float64 matrices only");
+    if (dtype.code == static_cast<uint8_t>(nb::dlpack::dtype_code::Float) && dtype.bits == 16) return DType::float16;
+    throw nb::type_error("these kernels take float16, float32 and float64 matrices only");
 }
 
 template <class Byte, class Array>
@@ -80,13 +87,6 @@ MutableMatrix out_of(const char* name, const OutMatrix& array, const Matrix& log
     return as_matrix<char>(array);
 }
 
-// A vector over the classes, as a matrix whose rows are all that vector; or nothing.
-Matrix class_coef_of(const char* name, const Vector<const double>& array, const Matrix& logits) {
-    if (!array.is_valid()) return {};
-    expect_size(name, array.size(), logits.n_classes);
-    return {reinterpret_cast<const char*>(array.data()), logits.n_rows, logits.n_classes, 0, DType::float64};
-}
-
 const int64_t* index_of(const char* name, const Vector<const int64_t>& array, const Matrix& logits,
                         int64_t lowest = INT64_MIN) {
     if (!array.is_valid()) return nullptr;
@@ -102,17 +102,6 @@ const int64_t* index_of(const char* name, const Vector<const int64_t>& array, co
     return array.data();
 }
 
-Target target_of(const char* name, const Vector<const int64_t>& index, const AnyMatrix& probs, const Matrix& logits) {
-    Target target;
-    target.index = index_of(name, index, logits);
-    if (probs.is_valid()) {
-        expect_size(name, probs.shape(0), logits.n_rows);
-        expect_size(name, probs.shape(1), logits.n_classes);
-        target.probs = logits_of(probs);
-    }
-    return target;
-}
-
 template <class T>
 T* column(const char* name, const Vector<T>& array, const Matrix& logits) {
     if (!array.is_valid()) return nullptr;
@@ -122,13 +111,28 @@ T* column(const char* name, const Vector<T>& array, const Matrix& logits) {
 
 // ---- threads --------------------------------------------------------------------------------------------------------
 
-// Call work(begin, end) for parts of [0, count), each part in a thread.
+// OpenMP's threads are those of PyTorch where that is loaded: its libgomp has the name of the system's, and a process
+// loads a name once. A second set of threads would get into the way of the first, which spins on for a while.
+
+// Call work(begin, end) for parts of [0, count). There are more parts than threads, since parts may be unlike: a row
+// that is ignored costs nothing.
 template <class Work>
 void share(ptrdiff_t count, int threads, const Work& work) {
-    const int parts = static_cast<int>(std::max<ptrdiff_t>(1, std::min<ptrdiff_t>(threads, count)));
-    if (parts == 1) return work(ptrdiff_t{0}, count);  // without waking the OpenMP runtime
-#pragma omp parallel for num_threads(parts) schedule(static)
-    for (int part = 0; part < parts; ++part) work(count * part / parts, count * (part + 1) / parts);
+    threads = static_cast<int>(std::max<ptrdiff_t>(1, std::min<ptrdiff_t>(threads, count)));
+    if (threads == 1) return work(ptrdiff_t{0}, count);  // without waking other threads
+    struct Parts {
+        const Work& work;
+        ptrdiff_t count, n_parts;
+        std::atomic<ptrdiff_t> next{0};
+
+        static void take(void* self) {
+            Parts& parts = *static_cast<Parts*>(self);
+            for (ptrdiff_t part = parts.next++; part < parts.n_parts; part = parts.next++)
+                parts.work(parts.count * part / parts.n_parts, parts.count * (part + 1) / parts.n_parts);
+        }
+    } parts{work, count, std::min<ptrdiff_t>(count, ptrdiff_t{4} * threads)};
+#pragma omp parallel num_threads(threads)
+    Parts::take(&parts);
 }
 
 template <class Task>
@@ -137,22 +141,258 @@ void run(void (*kernel)(const Task&, ptrdiff_t, ptrdiff_t), const Task& task, in
     share(task.logits.n_rows, threads, [&](ptrdiff_t begin, ptrdiff_t end) { kernel(task, begin, end); });
 }
 
-// ---- the functions that Python sees ---------------------------------------------------------------------------------
+// ---- the rows of a loss ---------------------------------------------------------------------------------------------
 
-void row_stats(AnyMatrix logits, Vector<const int64_t> target, AnyMatrix target_probs, Vector<const double> class_coef,
-               double scale, Vector<double> max, Vector<double> log_sum, Vector<double> target_logit,
-               Vector<double> mean_logit, int threads) {
-    StatsTask task;
-    task.logits = logits_of(logits);
-    task.scale = scale;
-    task.target = target_of("row_stats: target", target, target_probs, task.logits);
-    task.class_coef = class_coef_of("row_stats: class_coef", class_coef, task.logits);
-    task.max = column("row_stats: max", max, task.logits);
-    task.log_sum = column("row_stats: log_sum", log_sum, task.logits);
-    task.target_logit = column("row_stats: target_logit", target_logit, task.logits);
-    task.mean_logit = column("row_stats: mean_logit", mean_logit, task.logits);
-    run(active->row_stats, task, threads);
+// Arrays come as addresses, since those of PyTorch have no cheaper way. native.py vouches for them.
+template <class T>
+T* at(uintptr_t address) {
+    return reinterpret_cast<T*>(address);
 }
+
+// An empty tuple is no array; else (address, dtype, number of rows, classes, class stride, shape and strides of the
+// other axes, merged), strides in bytes.
+template <class Byte>
+ViewOf<Byte> view_of(const nb::tuple& parts) {
+    ViewOf<Byte> view;
+    if (parts.size() == 0) return view;
+    view.data = at<Byte>(nb::cast<uintptr_t>(parts[0]));
+    view.dtype = static_cast<DType>(nb::cast<int>(parts[1]));
+    view.n_rows = nb::cast<ptrdiff_t>(parts[2]);
+    view.n_classes = nb::cast<ptrdiff_t>(parts[3]);
+    view.class_stride = nb::cast<ptrdiff_t>(parts[4]);
+    const nb::tuple shape = nb::cast<nb::tuple>(parts[5]), strides = nb::cast<nb::tuple>(parts[6]);
+    if (shape.size() < 1 || shape.size() > kMaxAxes || shape.size() != strides.size())
+        throw nb::value_error("a view must have 1 to 6 axes beside the classes, once merged");
+    view.n_axes = static_cast<int>(shape.size());
+    for (int axis = 0; axis < view.n_axes; ++axis) {
+        view.shape[axis] = nb::cast<ptrdiff_t>(shape[axis]);
+        view.strides[axis] = nb::cast<ptrdiff_t>(strides[axis]);
+    }
+    return view;
+}
+
+// Return the first row whose index is no class, or -1.
+ptrdiff_t first_outside(const RowTarget& target, ptrdiff_t n_rows, ptrdiff_t n_classes) {
+    const auto search = [&](const auto* index) {
+        ptrdiff_t outside = 0;
+        for (ptrdiff_t i = 0; i < n_rows; ++i) {
+            const int64_t y = index[i];
+            outside += (y < 0 || y >= n_classes) && y != target.ignore_index;
+        }
+        for (ptrdiff_t i = 0; outside && i < n_rows; ++i) {
+            const int64_t y = index[i];
+            if ((y < 0 || y >= n_classes) && y != target.ignore_index) return i;
+        }
+        return ptrdiff_t{-1};
+    };
+    switch (target.index_type) {
+        case IndexType::int64:
+            return search(static_cast<const int64_t*>(target.index));
+        case IndexType::int32:
+            return search(static_cast<const int32_t*>(target.index));
+        case IndexType::int16:
+            return search(static_cast<const int16_t*>(target.index));
+        case IndexType::int8:
+            return search(static_cast<const int8_t*>(target.index));
+        case IndexType::uint8:
+            return search(static_cast<const uint8_t*>(target.index));
+    }
+    return -1;
+}
+
+int64_t index_at(const RowTarget& target, ptrdiff_t i) {
+    switch (target.index_type) {
+        case IndexType::int64:
+            return static_cast<const int64_t*>(target.index)[i];
+        case IndexType::int32:
+            return static_cast<const int32_t*>(target.index)[i];
+        case IndexType::int16:
+            return static_cast<const int16_t*>(target.index)[i];
+        case IndexType::int8:
+            return static_cast<const int8_t*>(target.index)[i];
+        case IndexType::uint8:
+            return static_cast<const uint8_t*>(target.index)[i];
+    }
+    return -1;
+}
+
+RowTarget index_target(uintptr_t index, int type, int64_t ignore_index) {
+    RowTarget target;
+    target.index = at<const void>(index);
+    target.index_type = static_cast<IndexType>(type);
+    target.ignore_index = ignore_index;
+    return target;
+}
+
+void run_rows(const RowsTask& task, int threads) {
+    share(task.logits.n_rows, threads, [&](ptrdiff_t begin, ptrdiff_t end) { active->rows(task, begin, end); });
+}
+
+// See RowsTask. Returns the first row whose index is no class (and does nothing then), or -1.
+ptrdiff_t rows(nb::tuple logits, nb::tuple dlogits, uintptr_t target, int target_type, int64_t ignore_index,
+               bool ignored_take_part, nb::tuple probs, double scale, double softcap, uintptr_t offset,
+               uintptr_t class_coef, int class_step, uintptr_t coef_softmax, int softmax_step, uintptr_t coef_target,
+               int target_step, uintptr_t coef_class, int coef_class_step, uintptr_t known_max, uintptr_t known_log_sum,
+               uintptr_t max, uintptr_t log_sum, uintptr_t target_logit, uintptr_t mean_logit, uintptr_t expected_logit,
+               uintptr_t predicted, uintptr_t target_mass, uintptr_t value, int threads) {
+    RowsTask task;
+    task.logits = view_of<const char>(logits);
+    task.dlogits = view_of<char>(dlogits);
+    task.scale = scale;
+    task.softcap = softcap;
+    task.offset = at<const double>(offset);
+    task.target = index_target(target, target_type, ignore_index);
+    task.target.ignored_take_part = ignored_take_part;
+    task.target.probs = view_of<const char>(probs);
+    task.class_coef = {at<const double>(class_coef), class_step};
+    task.coef_softmax = {at<const double>(coef_softmax), softmax_step};
+    task.coef_target = {at<const double>(coef_target), target_step};
+    task.coef_class = {at<const double>(coef_class), coef_class_step};
+    task.known_max = at<const double>(known_max);
+    task.known_log_sum = at<const double>(known_log_sum);
+    task.max = at<double>(max);
+    task.log_sum = at<double>(log_sum);
+    task.target_logit = at<double>(target_logit);
+    task.mean_logit = at<double>(mean_logit);
+    task.expected_logit = at<double>(expected_logit);
+    task.predicted = at<int64_t>(predicted);
+    task.target_mass = at<double>(target_mass);
+    task.value = at<double>(value);
+    nb::gil_scoped_release no_gil;
+    if (task.target.index) {
+        const ptrdiff_t outside = first_outside(task.target, task.logits.n_rows, task.logits.n_classes);
+        if (outside >= 0) return outside;
+    }
+    run_rows(task, threads);
+    return -1;
+}
+
+// Cross-entropy of class indices, reduced, in one pass: what is called most, with the least around it.
+// The smoothed target is keep · onehot + spread / K; a class weight multiplies each class's part. `dlogits` may be none,
+// or the logits themselves, and is that of upstream · value. That product is written to `out`, if that is not 0, as
+// float64 or float32. Returns (denominator, first row whose index is no class or -1).
+nb::tuple cross_entropy(uintptr_t out, bool out_is_double, double upstream, nb::tuple dlogits, nb::tuple logits,
+                        uintptr_t target, int target_type, int64_t ignore_index, double keep, double spread,
+                        uintptr_t class_weight, uintptr_t row_weight, bool mean, double normalizer, double when_empty,
+                        double scale, int threads) {
+    RowsTask task;
+    task.logits = view_of<const char>(logits);
+    task.dlogits = view_of<char>(dlogits);
+    task.scale = scale;
+    task.target = index_target(target, target_type, ignore_index);
+    const ptrdiff_t n = task.logits.n_rows, n_classes = task.logits.n_classes;
+    const double* by_class = at<const double>(class_weight);
+    const double* by_row = at<const double>(row_weight);
+    double total = 0.0, denominator = 0.0;
+    ptrdiff_t outside;
+    {
+        nb::gil_scoped_release no_gil;
+        outside = first_outside(task.target, n, n_classes);
+        if (outside < 0) {
+            std::vector<double> value(n), class_coef, columns;
+            double class_mass = 1.0;
+            const double uniform = 1.0 / static_cast<double>(n_classes);
+            task.class_coef = {spread != 0.0 ? &uniform : nullptr, 0};
+            if (by_class && spread != 0.0) {
+                class_coef.resize(n_classes);
+                class_mass = 0.0;
+                for (ptrdiff_t k = 0; k < n_classes; ++k) class_mass += class_coef[k] = by_class[k] * uniform;
+                task.class_coef = {class_coef.data(), 1};
+            }
+            ptrdiff_t live = 0;
+            for (ptrdiff_t i = 0; i < n; ++i) {
+                const int64_t y = index_at(task.target, i);
+                if (y == ignore_index) continue;
+                live += 1;
+                if (by_class || by_row) denominator += (by_class ? by_class[y] : 1.0) * (by_row ? by_row[i] : 1.0);
+            }
+            if (!by_class && !by_row) denominator = static_cast<double>(live);
+            if (normalizer > 0.0) denominator = normalizer;
+            const double share_of_row = upstream * (!mean ? 1.0 : denominator != 0.0 ? 1.0 / denominator : 0.0);
+            double whole[3] = {share_of_row * (keep + spread * class_mass), -share_of_row * keep,
+                               -share_of_row * spread};
+            if (by_class || by_row) {
+                columns.resize(3 * n);
+                for (ptrdiff_t i = 0; i < n; ++i) {
+                    const int64_t y = index_at(task.target, i);
+                    const double weight = y == ignore_index || !by_class ? 1.0 : by_class[y];
+                    const double upstream = share_of_row * (by_row ? by_row[i] : 1.0);
+                    columns[i] = upstream * (keep * weight + spread * class_mass);
+                    columns[n + i] = -upstream * keep * weight;
+                    columns[2 * n + i] = -upstream * spread;
+                }
+                task.coef_softmax = {columns.data(), 1};
+                task.coef_target = {columns.data() + n, 1};
+                task.coef_class = {columns.data() + 2 * n, 1};
+            } else {
+                task.coef_softmax = {whole, 0};
+                task.coef_target = {whole + 1, 0};
+                task.coef_class = {whole + 2, 0};
+            }
+            task.value = value.data();
+            run_rows(task, threads);
+            for (ptrdiff_t i = 0; i < n; ++i) total += value[i];
+        }
+    }
+    if (mean && denominator == 0.0) total = when_empty;
+    if (out && out_is_double)
+        *at<double>(out) = total;
+    else if (out)
+        *at<float>(out) = static_cast<float>(total);
+    return nb::make_tuple(denominator, outside);
+}
+
+// Ask that memory to be written for the first time comes in large pages: one of 4 KiB at a time, that takes longer than
+// writing it does. NumPy does the same with its large arrays.
+void expect_writes(uintptr_t address, size_t bytes) {
+#ifdef __linux__
+    constexpr uintptr_t kPage = uintptr_t{1} << 21;
+    const uintptr_t begin = (address + kPage - 1) & ~(kPage - 1), end = (address + bytes) & ~(kPage - 1);
+    if (begin < end) madvise(at<void>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
+// ---- binary decisions -----------------------------------------------------------------------------------------------
+
+// See ElementsTask; returns the sum, or 0 where the gradient is asked for.
+double elements(uintptr_t logits, int dtype, ptrdiff_t n_rows, ptrdiff_t n_labels, double scale, uintptr_t target,
+                int target_dtype, bool target_is_byte, uintptr_t live, uintptr_t positive_weight, uintptr_t weight,
+                uintptr_t row_weight, double positive_factor, double negative_factor, double smoothing,
+                double gamma_positive, double gamma_negative, double margin, double upstream, uintptr_t dlogits,
+                int threads) {
+    ElementsTask task;
+    task.logits = at<const void>(logits);
+    task.dtype = static_cast<DType>(dtype);
+    task.n_rows = n_rows;
+    task.n_labels = n_labels;
+    task.part_rows = std::max<ptrdiff_t>(1, 1024 / n_labels);
+    task.scale = scale;
+    task.target = at<const void>(target);
+    task.target_dtype = static_cast<DType>(target_dtype);
+    task.target_is_byte = target_is_byte;
+    task.live = at<const uint8_t>(live);
+    task.positive_weight = at<const double>(positive_weight);
+    task.weight = at<const double>(weight);
+    task.row_weight = at<const double>(row_weight);
+    task.positive_factor = positive_factor;
+    task.negative_factor = negative_factor;
+    task.smoothing = smoothing;
+    task.gamma_positive = gamma_positive;
+    task.gamma_negative = gamma_negative;
+    task.margin = margin;
+    task.upstream = upstream;
+    task.dlogits = at<void>(dlogits);
+    nb::gil_scoped_release no_gil;
+    const ptrdiff_t n_parts = (n_rows + task.part_rows - 1) / task.part_rows;
+    std::vector<double> sums(n_parts);
+    task.sums = sums.data();
+    share(n_parts, threads, [&](ptrdiff_t begin, ptrdiff_t end) { active->elements(task, begin, end); });
+    double total = 0.0;
+    for (const double sum : sums) total += sum;
+    return total;
+}
+
+// ---- evaluations ------------------------------------------------------------------------------------------------------
 
 void row_softmax(AnyMatrix logits, double scale, bool log, OutMatrix out, int threads) {
     SoftmaxTask task;
@@ -160,21 +400,6 @@ void row_softmax(AnyMatrix logits, double scale, bool log, OutMatrix out, int th
     task.scale = scale;
     task.out = out_of("row_softmax: out", out, task.logits);
     run(log ? active->row_log_softmax : active->row_softmax, task, threads);
-}
-
-void row_grad(AnyMatrix logits, Vector<const double> coef_softmax, Vector<const double> coef_target,
-              Vector<const int64_t> target, AnyMatrix target_probs, Vector<const double> coef_class,
-              Vector<const double> class_coef, double scale, OutMatrix out, int threads) {
-    GradTask task;
-    task.logits = logits_of(logits);
-    task.scale = scale;
-    task.target = target_of("row_grad: target", target, target_probs, task.logits);
-    task.class_coef = class_coef_of("row_grad: class_coef", class_coef, task.logits);
-    task.coef_softmax = column("row_grad: coef_softmax", coef_softmax, task.logits);
-    task.coef_target = column("row_grad: coef_target", coef_target, task.logits);
-    task.coef_class = column("row_grad: coef_class", coef_class, task.logits);
-    task.out = out_of("row_grad: out", out, task.logits);
-    run(active->row_grad, task, threads);
 }
 
 void row_moments(AnyMatrix logits, double scale, Vector<double> mean, Vector<double> variance, int threads) {
@@ -249,13 +474,11 @@ NB_MODULE(_native, m) {
     using namespace xent;
     use_level("v4");
     m.def("use_level", &use_level, "cap"_a);
-    m.def("row_stats", &row_stats, "logits"_a.noconvert(), "target"_a.noconvert().none(),
-          "target_probs"_a.noconvert().none(), "class_coef"_a.noconvert().none(), "scale"_a, "max"_a.noconvert(),
-          "log_sum"_a.noconvert(), "target_logit"_a.noconvert(), "mean_logit"_a.noconvert(), "threads"_a);
+    m.def("rows", &rows);
+    m.def("cross_entropy", &cross_entropy);
+    m.def("elements", &elements);
+    m.def("expect_writes", &expect_writes);
     m.def("row_softmax", &row_softmax, "logits"_a.noconvert(), "scale"_a, "log"_a, "out"_a.noconvert(), "threads"_a);
-    m.def("row_grad", &row_grad, "logits"_a.noconvert(), "coef_softmax"_a.noconvert(), "coef_target"_a.noconvert(),
-          "target"_a.noconvert().none(), "target_probs"_a.noconvert().none(), "coef_class"_a.noconvert().none(),
-          "class_coef"_a.noconvert().none(), "scale"_a, "out"_a.noconvert(), "threads"_a);
     m.def("row_moments", &row_moments, "logits"_a.noconvert(), "scale"_a, "mean"_a.noconvert(),
           "variance"_a.noconvert(), "threads"_a);
     m.def("row_scores", &row_scores, "logits"_a.noconvert(), "target"_a.noconvert(), "scale"_a, "nll"_a.noconvert(),

@@ -1,6 +1,6 @@
 // Elementary functions that a compiler can vectorise: straight-line, no branches, no tables, no calls.
 //
-// Everything here has internal linkage and is compiled once per instruction-set level (see rows.h).
+// Everything here has internal linkage and is compiled once per instruction-set level (see kernels.h).
 
 #pragma once
 
@@ -20,10 +20,36 @@ inline double mul_add(double a, double b, double c) {
 #endif
 }
 
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+constexpr bool kFusesProducts = true;
+#else
+constexpr bool kFusesProducts = false;
+#endif
+
+inline float mul_add(float a, float b, float c) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
 inline uint64_t bits_of(double x) {
     uint64_t bits;
     std::memcpy(&bits, &x, sizeof bits);
     return bits;
+}
+
+inline uint32_t bits_of(float x) {
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+inline float float_from_bits(uint32_t bits) {
+    float x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 inline double from_bits(uint64_t bits) {
@@ -41,7 +67,7 @@ constexpr double kLn2Low = 0x1.ef35793c76730p-45;
 inline double exp_nonpositive(double x) {
     constexpr double kLog2e = 0x1.71547652b82fep+0;
     constexpr double kShift = 0x1.8p52;  // adding it rounds to an integer, left in the low bits
-    constexpr double kZero = -745.2;  // below it the result is 0
+    constexpr double kZero = -745.2;     // below it the result is 0
 
     const bool zero = x < kZero;  // not so for NaN
     x = zero ? kZero : x;
@@ -64,6 +90,31 @@ inline double exp_nonpositive(double x) {
     // product is with 0 where the result is 0, since processors take a hundred cycles to underflow.
     const double power = from_bits((bits_of(shifted) + (1023 + 128)) << 52);
     return e * power * (zero ? 0.0 : 0x1p-128);
+}
+
+// e^x - 1 for x <= 0, within 2 ulp; -1 at -inf; NaN stays NaN. The exponential as above, with its 1 taken along last.
+inline double expm1_nonpositive(double x) {
+    constexpr double kLog2e = 0x1.71547652b82fep+0;
+    constexpr double kShift = 0x1.8p52;
+    constexpr double kMinusOne = -40.0;  // below it the result is -1
+
+    const bool rounds = x < kMinusOne;
+    x = rounds ? kMinusOne : x;
+    const double shifted = mul_add(x, kLog2e, kShift);
+    const double n = shifted - kShift;
+    const double r = mul_add(n, -kLn2Low, mul_add(n, -kLn2High, x));
+
+    const double r2 = r * r;
+    const double r4 = r2 * r2;
+    const double q01 = mul_add(r, 0x1.5555555555556p-3, 0x1.0000000000001p-1);
+    const double q23 = mul_add(r, 0x1.11111111109b3p-7, 0x1.5555555553d63p-5);
+    const double q45 = mul_add(r, 0x1.a01a01a7c41d5p-13, 0x1.6c16c1788bd90p-10);
+    const double q67 = mul_add(r, 0x1.71de0dae63bb3p-19, 0x1.a019b90d2ae7ap-16);
+    const double q89 = mul_add(r, 0x1.af38a9b0ec855p-26, 0x1.289185613a3d6p-22);
+    const double q47 = mul_add(r2, q67, q45);
+    const double q = mul_add(r4, mul_add(r4, q89, q47), mul_add(r2, q23, q01));
+    const double power = from_bits((bits_of(shifted) + 1023) << 52);
+    return rounds ? -1.0 : mul_add(power, mul_add(r2, q, r), power - 1.0);
 }
 
 // log(1 + x) for 0 <= x < 2^52, within 1 ulp; NaN stays NaN.
@@ -91,6 +142,157 @@ inline double log1p_nonnegative(double x) {
     const double low = mul_add(s, mul_add(s2, p, half_square), mul_add(k, kLn2Low, lost / u));
     return mul_add(k, kLn2High, f - (half_square - low));
 }
+
+// ---- exponentials relative to a row's largest logit -----------------------------------------------------------------
+
+// exp(scale · (z - top)) times kUnit for z <= top, exactly kUnit at the top, 0 below what a float can say, NaN for NaN.
+// What depends on the row alone is found once, by `prepare`; the rest is done for each of its logits, by `at`.
+template <class Real>
+struct RelativeExp;
+
+template <>
+struct RelativeExp<double> {
+    static constexpr double kUnit = 1.0;
+
+    struct Row {
+        double scale, top;
+        bool is_plain() const { return true; }
+    };
+
+    // The same of sixteen rows, turned so that a vector holds one number of all of them.
+    struct Lanes {
+        double scale;
+        bool plain;
+        alignas(64) double top[16];
+
+        void prepare(double scale_, const double* tops) {
+            scale = scale_;
+            plain = true;
+            for (int i = 0; i < 16; ++i) top[i] = scale * tops[i];
+        }
+        template <bool kPlain>
+        double at(int i, double z) const {
+            return exp_nonpositive(scale * z - top[i]);
+        }
+    };
+
+    static Row prepare(double scale, double top) { return {scale, scale * top}; }
+
+    template <bool kPlain>
+    static double at(const Row& row, double z) {
+        return exp_nonpositive(row.scale * z - row.top);
+    }
+};
+
+// In float the difference z - top would round: 1e-6 of a probability of e^-18. So it is not taken: with
+//   z = n ln 2 + r  and  top = m ln 2 + offset   (n, m whole numbers, found by the same operations),
+//   exp(z - top) = 2^(n - m) exp(r - offset),    |r - offset| <= ln 2,
+// only numbers below 1 are rounded. The exponential is 1 + r + r² q(r) with q of degree 5 (relative error 2^-26).
+// The factor kUnit keeps what is stored out of the denormal numbers, which are slow and short of digits.
+// Rows with another scale, or so large that n ln 2 would lose digits, are not plain: there z - top, which is exact for
+// every z that counts if top is large, is taken first, and what rounding loses of a product is added again.
+template <>
+struct RelativeExp<float> {
+    static constexpr double kUnit = 0x1p64;
+
+    struct Row {
+        float scale, scale_low, shift, offset, lowest;
+        uint32_t exponent;
+        bool plain;
+        bool is_plain() const { return plain; }
+    };
+
+    struct Lanes {
+        float scale, scale_low;
+        bool plain;
+        alignas(64) float shift[16];
+        alignas(64) float offset[16];
+        alignas(64) float lowest[16];
+        alignas(64) uint32_t exponent[16];
+
+        void prepare(double scale_, const double* tops) {
+            int not_plain = 0;
+#pragma omp simd reduction(+ : not_plain)
+            for (int i = 0; i < 16; ++i) not_plain += is_plain(scale_, static_cast<float>(tops[i])) ? 0 : 1;
+            plain = not_plain == 0;
+#pragma omp simd
+            for (int i = 0; i < 16; ++i) {
+                // Rows that are not alike take the longer way together: it gives a plain row what its own way gives.
+                const Row row = RelativeExp::prepare(scale_, tops[i], is_plain(scale_, static_cast<float>(tops[i])));
+                shift[i] = row.shift;
+                offset[i] = row.offset;
+                lowest[i] = row.lowest;
+                exponent[i] = row.exponent;
+            }
+            scale = static_cast<float>(scale_);
+            scale_low = static_cast<float>(scale_ - static_cast<double>(scale));
+        }
+
+        template <bool kPlain>
+        float at(int i, float z) const {
+            return power<kPlain>(z, scale, scale_low, shift[i], offset[i], lowest[i], exponent[i]);
+        }
+    };
+
+    static constexpr float kLog2e = 0x1.715476p+0f;
+    static constexpr float kShift = 0x1.8p23f;  // adding it rounds to an integer, left in the low bits
+    static constexpr float kHigh = 0x1.62p-1f;  // of ln 2: few enough bits for its product with an integer to be exact
+    static constexpr float kLow = 0x1.c85fep-10f;
+
+    static bool is_plain(double scale, float highest) {
+        return (scale == 1.0) & (highest < 256.0f) & (highest > -256.0f);
+    }
+
+    static Row prepare(double scale, double top) {
+        return prepare(scale, top, is_plain(scale, static_cast<float>(top)));
+    }
+
+    static Row prepare(double scale, double top, bool plain) {
+        Row row;
+        const float highest = static_cast<float>(top);
+        row.plain = plain;
+        row.scale = static_cast<float>(scale);
+        row.scale_low = static_cast<float>(scale - static_cast<double>(row.scale));
+        row.shift = plain ? 0.0f : highest;
+        const float remaining = plain ? highest : highest - highest;  // NaN where the top is not finite
+        const float shifted = mul_add(remaining, kLog2e, kShift);
+        const float m = shifted - kShift;
+        row.offset = mul_add(m, -kLow, mul_add(m, -kHigh, remaining));
+        row.exponent = 127u + 64u - bits_of(shifted);
+        row.lowest = remaining - 104.0f;
+        return row;
+    }
+
+    template <bool kPlain>
+    static float at(const Row& row, float z) {
+        return power<kPlain>(z, row.scale, row.scale_low, row.shift, row.offset, row.lowest, row.exponent);
+    }
+
+    template <bool kPlain>
+    static float power(float z, float scale, float scale_low, float shift, float offset, float lowest,
+                       uint32_t exponent) {
+        float scaled = z, lost = 0.0f;
+        if (!kPlain) {
+            const float relative = z - shift, subtracted = z - relative;
+            const float rounded = (z - (relative + subtracted)) + (subtracted - shift);
+            scaled = scale * relative;
+            lost = mul_add(scale_low, relative, mul_add(scale, relative, -scaled)) + scale * rounded;
+        }
+        const float shifted = mul_add(scaled, kLog2e, kShift);
+        const float n = shifted - kShift;
+        float r = mul_add(n, -kLow, mul_add(n, -kHigh, scaled)) - offset;
+        if (!kPlain) r += lost;
+
+        const float r2 = r * r;
+        const float q01 = mul_add(r, 0x1.55550ep-3f, 0x1.00000cp-1f);
+        const float q23 = mul_add(r, 0x1.11284ep-7f, 0x1.554a04p-5f);
+        const float q45 = mul_add(r, 0x1.9b48f4p-13f, 0x1.71bd88p-10f);
+        const float q = mul_add(r2, mul_add(r2, q45, q23), q01);
+        const float e = 1.0f + mul_add(r2, q, r);
+        const float two = float_from_bits((bits_of(shifted) + exponent) << 23);
+        return scaled < lowest ? 0.0f : e * two;
+    }
+};
 
 }  // namespace
 }  // namespace xent

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xent.kernels import numpy as spec
 
@@ -28,10 +28,26 @@ class Backend(Protocol):
     def name(self) -> str: ...
 
     def row_stats(
-        self, logits: Array, target: Array | None = None, class_coef: Float64 | None = None, *, scale: float = 1.0
+        self,
+        logits: Array,
+        target: Array | None = None,
+        class_coef: Float64 | None = None,
+        *,
+        scale: float = 1.0,
+        softcap: float | None = None,
+        offset: Float64 | None = None,
+        extras: bool = False,
     ) -> RowStats: ...
 
-    def row_softmax(self, logits: Array, *, scale: float = 1.0, log: bool = False) -> Array: ...
+    def row_softmax(
+        self,
+        logits: Array,
+        *,
+        scale: float = 1.0,
+        softcap: float | None = None,
+        offset: Float64 | None = None,
+        log: bool = False,
+    ) -> Array: ...
 
     def row_grad(
         self,
@@ -43,7 +59,24 @@ class Backend(Protocol):
         class_coef: Float64 | None = None,
         *,
         scale: float = 1.0,
+        softcap: float | None = None,
+        offset: Float64 | None = None,
+        stats: RowStats | None = None,
     ) -> Array: ...
+
+    def row_stats_and_grad(
+        self,
+        logits: Array,
+        coef_softmax: Float64,
+        coef_target: Float64,
+        target: Array | None = None,
+        coef_class: Float64 | None = None,
+        class_coef: Float64 | None = None,
+        *,
+        scale: float = 1.0,
+        softcap: float | None = None,
+        offset: Float64 | None = None,
+    ) -> tuple[RowStats, Array]: ...
 
     def row_moments(self, logits: Array, *, scale: float = 1.0) -> tuple[Float64, Float64]: ...
 
@@ -115,6 +148,12 @@ def _warn_once(problem: str) -> None:
         SlowKernelsWarning,
         stacklevel=3,
     )
+
+
+def compiled() -> Any:
+    """Return the compiled kernels (:mod:`xent.kernels.native`), or None where they are missing or not wanted."""
+    kernels = backend_for(spec.odds_edges(0))
+    return None if kernels is spec else kernels
 
 
 def describe() -> str:

@@ -7,31 +7,88 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 def use_level(cap: str) -> str: ...
-def row_stats(
-    logits: Array,
-    target: Array | None,
-    target_probs: Array | None,
-    class_coef: Array | None,
+
+#: An array where it lies: (address, dtype, rows, classes, class stride, shape and strides of the rows), in bytes.
+View = tuple[Any, ...]
+
+def rows(
+    logits: View,
+    dlogits: View,
+    target: int,
+    target_type: int,
+    ignore_index: int,
+    ignored_take_part: bool,
+    probs: View,
     scale: float,
-    max: Array,
-    log_sum: Array,
-    target_logit: Array,
-    mean_logit: Array,
+    softcap: float,
+    offset: int,
+    class_coef: int,
+    class_step: int,
+    coef_softmax: int,
+    softmax_step: int,
+    coef_target: int,
+    target_step: int,
+    coef_class: int,
+    coef_class_step: int,
+    known_max: int,
+    known_log_sum: int,
+    max: int,
+    log_sum: int,
+    target_logit: int,
+    mean_logit: int,
+    expected_logit: int,
+    predicted: int,
+    target_mass: int,
+    value: int,
     threads: int,
-) -> None: ...
+    /,
+) -> int: ...
+def cross_entropy(
+    out: int,
+    out_is_double: bool,
+    upstream: float,
+    dlogits: View,
+    logits: View,
+    target: int,
+    target_type: int,
+    ignore_index: int,
+    keep: float,
+    spread: float,
+    class_weight: int,
+    row_weight: int,
+    mean: bool,
+    normalizer: float,
+    when_empty: float,
+    scale: float,
+    threads: int,
+    /,
+) -> tuple[float, int]: ...
+def elements(
+    logits: int,
+    dtype: int,
+    n_rows: int,
+    n_labels: int,
+    scale: float,
+    target: int,
+    target_dtype: int,
+    target_is_byte: bool,
+    live: int,
+    positive_weight: int,
+    weight: int,
+    row_weight: int,
+    positive_factor: float,
+    negative_factor: float,
+    smoothing: float,
+    gamma_positive: float,
+    gamma_negative: float,
+    margin: float,
+    upstream: float,
+    dlogits: int,
+    threads: int,
+    /,
+) -> float: ...
+def expect_writes(address: int, bytes: int, /) -> None: ...
 def row_softmax(logits: Array, scale: float, log: bool, out: Array, threads: int) -> None: ...
-def row_grad(
-    logits: Array,
-    coef_softmax: Array,
-    coef_target: Array,
-    target: Array | None,
-    target_probs: Array | None,
-    coef_class: Array | None,
-    class_coef: Array | None,
-    scale: float,
-    out: Array,
-    threads: int,
-) -> None: ...
 def row_moments(logits: Array, scale: float, mean: Array, variance: Array, threads: int) -> None: ...
 def row_scores(
     logits: Array,

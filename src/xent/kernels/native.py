@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +24,13 @@ from xent.kernels import numpy as spec
 from xent.kernels.numpy import Array, Float64, RowScores, RowStats, odds_edges
 
 __all__ = [
+    "SMALL",
     "class_histogram",
+    "cross_entropy",
+    "elements",
+    "expect_writes",
     "level",
+    "merged_axes",
     "name",
     "odds_edges",
     "row_grad",
@@ -32,14 +39,22 @@ __all__ = [
     "row_scores",
     "row_softmax",
     "row_stats",
+    "row_stats_and_grad",
+    "rows",
     "supports",
     "threads",
 ]
 
 name = "native"
 
-_SMALL = 1 << 15  # elements: below it, waking threads costs more than they save
-_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+#: The compiled functions themselves, for arrays that are no NumPy's: they take addresses, and trust them.
+rows, cross_entropy, elements = _native.rows, _native.cross_entropy, _native.elements
+expect_writes = _native.expect_writes
+
+#: Elements below which waking threads costs more than they save.
+SMALL = 1 << 15
+_DTYPES = {np.dtype(np.float64): 0, np.dtype(np.float32): 1, np.dtype(np.float16): 2}
+_MOST_AXES = 6  # of a view beside the classes, once merged
 
 
 def _use_level() -> str:
@@ -87,10 +102,10 @@ def threads() -> int:
 
 
 def _threads_for(logits: Array) -> int:
-    return 1 if logits.size < _SMALL else threads()
+    return 1 if logits.size < SMALL else threads()
 
 
-def _rows(matrix: Array) -> Array:
+def _matrix(matrix: Array) -> Array:
     """Return the matrix itself if each row is contiguous (rows may lie anywhere), else a contiguous copy."""
     itemsize = matrix.dtype.itemsize
     if matrix.strides[1] == itemsize and matrix.strides[0] % itemsize == 0 and matrix.flags.aligned:
@@ -110,33 +125,148 @@ def _indices(target: Array) -> NDArray[np.int64]:
     return np.require(target, np.int64, ["C", "A"])
 
 
-def _index_or_probs(target: Array | None) -> tuple[Array | None, Array | None]:
-    """Return a target as (class indices, None), (None, matrix of weights) or (None, None)."""
-    if target is None:
-        return None, None
-    if target.ndim == 1:
-        return _indices(target), None
-    return None, _rows(target if supports(target) else target.astype(np.float64))
+def merged_axes(shape: Sequence[int], strides: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return shape and strides of the fewest axes that walk through the same places in the same order."""
+    merged: list[tuple[int, int]] = []
+    for size, stride in zip(shape, strides, strict=True):
+        if size == 1:
+            continue
+        if merged and merged[-1][1] == stride * size:
+            merged[-1] = (merged[-1][0] * size, stride)
+        else:
+            merged.append((size, stride))
+    if not merged:
+        return (1,), (0,)
+    return tuple(size for size, _ in merged), tuple(stride for _, stride in merged)
+
+
+def _address(array: Array | None) -> int:
+    return 0 if array is None else int(array.__array_interface__["data"][0])
+
+
+def _view(array: Array | None) -> tuple[Any, ...]:
+    """Return an array (..., K) as the compiled functions take it: where it lies, whatever its strides."""
+    if array is None:
+        return ()
+    shape, strides = merged_axes(array.shape[:-1], array.strides[:-1])
+    n_rows = array.size // array.shape[-1]
+    return (_address(array), _DTYPES[array.dtype], n_rows, array.shape[-1], array.strides[-1], shape, strides)
+
+
+def _fits(array: Array) -> bool:
+    return bool(array.flags.aligned) and len(merged_axes(array.shape[:-1], array.strides[:-1])[0]) <= _MOST_AXES
+
+
+def _fitting(array: Array) -> Array:
+    return array if _fits(array) else np.array(array, order="C")
+
+
+def _expect(argument: str, values: Array | None, shape: tuple[int, ...]) -> None:
+    """Refuse what would be read or written beyond its end."""
+    if values is not None and values.shape != shape:
+        raise ValueError(
+            f"xent.kernels: {argument} must have shape {shape}; got {values.shape}\n\n"
+            "hint: pass one entry for each row, each class, or each logit"
+        )
+
+
+def _column(values: Array | None) -> tuple[Float64 | None, int]:
+    """Return one number a row as (float64 array, step): a broadcast number is passed as one."""
+    if values is None:
+        return None, 0
+    if values.dtype == np.float64 and values.strides == (0,):
+        return values, 0
+    return np.require(values, np.float64, ["C", "A"]), 1
+
+
+def _rows(
+    logits: Array,
+    target: Array | None,
+    class_coef: Array | None,
+    coefficients: tuple[Array | None, Array | None, Array | None],
+    transform: tuple[float, float | None, Array | None],
+    known: RowStats | None = None,
+    wanted: RowStats | None = None,
+    dlogits: Array | None = None,
+) -> None:
+    """Call the compiled kernel; what is ``wanted`` and ``dlogits`` are written into."""
+    scale, softcap, offset = transform
+    n_classes = logits.shape[-1]
+    n_rows = logits.size // n_classes
+    _expect("class_coef", class_coef, (n_classes,))
+    _expect("offset", offset, (n_classes,))
+    for argument, values in zip(("coef_softmax", "coef_target", "coef_class"), coefficients, strict=True):
+        _expect(argument, values, (n_rows,))
+    for values in () if known is None else known[:2]:
+        _expect("stats", values, (n_rows,))
+
+    index = probs = None
+    if target is not None and target.ndim == 1:
+        _expect("target", target, (n_rows,))
+        index = np.require(target, np.int64, ["C", "A"])
+    elif target is not None:
+        _expect("target", target, logits.shape)
+        probs = _fitting(target if target.dtype in _DTYPES else target.astype(np.float64))
+    logits = _fitting(logits)
+    gradient = dlogits if dlogits is None or _fits(dlogits) else np.empty(dlogits.shape, dlogits.dtype)
+    offset = None if offset is None else np.require(offset, np.float64, ["C", "A"])
+    class_coef, class_step = _column(class_coef)
+    columns = [_column(each) for each in coefficients]
+    results = wanted or RowStats(None, None, None, None)  # type: ignore[arg-type]
+    known_max, known_log_sum = (None, None) if known is None else (_vector(known.max), _vector(known.log_sum))
+    arguments: tuple[Any, ...] = (
+        0,
+        -1,
+        True,  # a row without a target keeps its coefficients
+        _view(probs),
+        scale,
+        softcap or 0.0,
+        _address(offset),
+        _address(class_coef),
+        class_step,
+        *(part for values, step in columns for part in (_address(values), step)),
+        _address(known_max),
+        _address(known_log_sum),
+        *(_address(each) for each in results),
+        0,
+        0,
+        _threads_for(logits),
+    )
+    outside = _native.rows(_view(logits), _view(gradient), _address(index), *arguments)
+    if index is not None and outside >= 0 and index[outside] < 0:  # any negative index, not -1 alone, is none
+        index = np.maximum(index, -1)
+        outside = _native.rows(_view(logits), _view(gradient), _address(index), *arguments)
+    if index is not None and outside >= 0:
+        raise IndexError(
+            f"xent.kernels: target must lie in 0 … {n_classes - 1}; got {index[outside]} at row {outside}\n\n"
+            "hint: count classes from 0, and check that target and logits have the same classes"
+        )
+    if dlogits is not None and gradient is not dlogits:
+        dlogits[...] = gradient
 
 
 def row_stats(
-    logits: Array, target: Array | None = None, class_coef: Float64 | None = None, *, scale: float = 1.0
+    logits: Array,
+    target: Array | None = None,
+    class_coef: Float64 | None = None,
+    *,
+    scale: float = 1.0,
+    softcap: float | None = None,
+    offset: Float64 | None = None,
+    extras: bool = False,
 ) -> RowStats:
-    """Return the statistics of each row of ``scale * logits``; see :func:`xent.kernels.numpy.row_stats`."""
+    """Return the statistics of each row of the transformed logits; see :func:`xent.kernels.numpy.row_stats`."""
     if logits.size == 0:
-        return spec.row_stats(logits, target, class_coef, scale=scale)
-    stats = RowStats(*np.empty((4, len(logits))))
-    index, probs = _index_or_probs(target)
-    _native.row_stats(_rows(logits), index, probs, _vector_or_none(class_coef), scale, *stats, _threads_for(logits))
+        return spec.row_stats(logits, target, class_coef, scale=scale, softcap=softcap, offset=offset, extras=extras)
+    stats = _new_stats(logits, extras)
+    _rows(logits, target, class_coef, (None, None, None), (scale, softcap, offset), wanted=stats)
     return stats
 
 
-def row_softmax(logits: Array, *, scale: float = 1.0, log: bool = False) -> Array:
-    """Return softmax (or its logarithm) of each row; see :func:`xent.kernels.numpy.row_softmax`."""
-    out = np.empty(logits.shape, logits.dtype)
-    if out.size:
-        _native.row_softmax(_rows(logits), scale, log, out, _threads_for(logits))
-    return out
+def _new_stats(logits: Array, extras: bool = False) -> RowStats:
+    n = logits.size // logits.shape[-1]
+    stats = RowStats(*np.empty((4, n)))
+    return stats._replace(expected_logit=np.empty(n), predicted=np.empty(n, np.int64)) if extras else stats
 
 
 def row_grad(
@@ -148,23 +278,64 @@ def row_grad(
     class_coef: Float64 | None = None,
     *,
     scale: float = 1.0,
+    softcap: float | None = None,
+    offset: Float64 | None = None,
+    stats: RowStats | None = None,
 ) -> Array:
     """Return the gradient that the three coefficients make; see :func:`xent.kernels.numpy.row_grad`."""
+    dlogits = np.empty_like(logits)
+    if dlogits.size:
+        coefficients = (coef_softmax, coef_target, coef_class)
+        _rows(logits, target, class_coef, coefficients, (scale, softcap, offset), known=stats, dlogits=dlogits)
+    return dlogits
+
+
+def row_stats_and_grad(
+    logits: Array,
+    coef_softmax: Float64,
+    coef_target: Float64,
+    target: Array | None = None,
+    coef_class: Float64 | None = None,
+    class_coef: Float64 | None = None,
+    *,
+    scale: float = 1.0,
+    softcap: float | None = None,
+    offset: Float64 | None = None,
+) -> tuple[RowStats, Array]:
+    """Return :func:`row_stats` and :func:`row_grad` of the same rows, read once."""
+    if logits.size == 0:
+        return spec.row_stats_and_grad(
+            logits,
+            coef_softmax,
+            coef_target,
+            target,
+            coef_class,
+            class_coef,
+            scale=scale,
+            softcap=softcap,
+            offset=offset,
+        )
+    stats, dlogits = _new_stats(logits), np.empty_like(logits)
+    coefficients = (coef_softmax, coef_target, coef_class)
+    _rows(logits, target, class_coef, coefficients, (scale, softcap, offset), wanted=stats, dlogits=dlogits)
+    return stats, dlogits
+
+
+def row_softmax(
+    logits: Array,
+    *,
+    scale: float = 1.0,
+    softcap: float | None = None,
+    offset: Float64 | None = None,
+    log: bool = False,
+) -> Array:
+    """Return softmax (or its logarithm) of each row; see :func:`xent.kernels.numpy.row_softmax`."""
     out = np.empty(logits.shape, logits.dtype)
     if out.size:
-        index, probs = _index_or_probs(target)
-        _native.row_grad(
-            _rows(logits),
-            _vector(coef_softmax),
-            _vector(coef_target),
-            index,
-            probs,
-            _vector_or_none(coef_class),
-            _vector_or_none(class_coef),
-            scale,
-            out,
-            _threads_for(logits),
-        )
+        if softcap is not None or offset is not None:
+            logits, scale = spec.transformed(logits, scale, softcap, offset), 1.0
+        rows = _matrix(logits.reshape(-1, logits.shape[-1]))
+        _native.row_softmax(rows, scale, log, out.reshape(rows.shape), _threads_for(logits))
     return out
 
 
@@ -173,7 +344,7 @@ def row_moments(logits: Array, *, scale: float = 1.0) -> tuple[Float64, Float64]
     if logits.size == 0:
         return spec.row_moments(logits, scale=scale)
     mean, variance = np.empty((2, len(logits)))
-    _native.row_moments(_rows(logits), scale, mean, variance, _threads_for(logits))
+    _native.row_moments(_matrix(logits), scale, mean, variance, _threads_for(logits))
     return mean, variance
 
 
@@ -184,7 +355,7 @@ def row_scores(logits: Array, target: Array, *, scale: float = 1.0) -> RowScores
     nll, confidence, sum_squares = np.empty((3, len(logits)))
     predicted, rank = np.empty((2, len(logits)), np.int64)
     scores = RowScores(nll, confidence, predicted, rank, sum_squares)
-    _native.row_scores(_rows(logits), _indices(target), scale, *scores, _threads_for(logits))
+    _native.row_scores(_matrix(logits), _indices(target), scale, *scores, _threads_for(logits))
     return scores
 
 
@@ -203,7 +374,7 @@ def class_histogram(
     if logits.size == 0:
         return
     _native.class_histogram(
-        _rows(logits),
+        _matrix(logits),
         _indices(target),
         _vector_or_none(weight),
         counts,
@@ -220,5 +391,5 @@ def row_hash(logits: Array) -> NDArray[np.uint64]:
     if logits.size == 0:
         return spec.row_hash(logits)
     out = np.empty(len(logits), np.uint64)
-    _native.row_hash(_rows(logits), out, _threads_for(logits))
+    _native.row_hash(_matrix(logits), out, _threads_for(logits))
     return out

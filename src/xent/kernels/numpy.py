@@ -1,11 +1,20 @@
 """The kernels, written to be read: NumPy, float64, one idea a line.
 
 These are the source of truth. Every faster kernel has the same signatures and is tested against this file.
-All of them see a matrix ``logits`` of shape (n, K): n rows, K classes. They compute in float64 whatever the
-storage type, and they are exact where it matters: a row's statistics are taken *relative to its largest logit*, so
-that no loss is ever the small difference of two large numbers.
 
-Edge rules shared by all kernels (``z = scale * logits``):
+The four kernels of a loss (``row_stats``, ``row_grad``, ``row_stats_and_grad``, ``row_softmax``) see ``logits`` with
+the classes along the last axis and any number of axes before it, in any layout of memory: n rows, in C order of those
+axes. A matrix of targets has the same axes, whatever is one number a row has shape (n,), and an array like the logits
+is laid out in memory as they are. The other kernels see a matrix (n, K).
+
+All compute in float64 whatever the storage type, and they are exact where it matters: a row's statistics are taken
+*relative to its largest logit*, so that no loss is ever the small difference of two large numbers.
+
+What happens to the logits x before anything else is done in the same pass:
+
+    z = scale · softcap · tanh(x / softcap) + offset_k        z = scale · x + offset_k  without a soft cap
+
+Edge rules shared by all kernels:
 
 ===================  =========================================================================
 row of ``z``         result
@@ -19,6 +28,7 @@ some -inf            those classes have probability exactly 0 and contribute not
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,12 +45,17 @@ class RowStats(NamedTuple):
 
     ``log_sum`` is log Σ exp(z_k - max) = lse - max, so it lies in [0, log K]. ``target_logit`` is Σ t_k (z_k - max) for
     the target t (one-hot for a class index) and ``mean_logit`` is Σ c_k (z_k - max): both are ≤ 0 for t, c ≥ 0.
+
+    Where extras are asked for, ``expected_logit`` is Σ p_k (z_k - max), so that the entropy is log_sum -
+    expected_logit, and ``predicted`` (int64) the first of the classes of largest z, -1 in a row without a distribution.
     """
 
     max: Float64
     log_sum: Float64
     target_logit: Float64
     mean_logit: Float64
+    expected_logit: Float64 | None = None
+    predicted: NDArray[np.int64] | None = None
 
 
 class RowScores(NamedTuple):
@@ -66,9 +81,30 @@ def _scaled(logits: Array, scale: float) -> Float64:
     return z
 
 
-def _relative(logits: Array, scale: float) -> tuple[Float64, Float64, Float64]:
+def transformed(logits: Array, scale: float, softcap: float | None = None, offset: Float64 | None = None) -> Float64:
+    """Return z: scale · softcap · tanh(logits / softcap) + offset, of any shape. ±inf becomes ± softcap."""
+    if softcap is None:
+        z = _scaled(logits, scale)
+    else:
+        with np.errstate(over="ignore"):
+            z = scale * (softcap * np.tanh(_scaled(logits, 1.0) / softcap))
+    return z if offset is None else z + offset
+
+
+def slope(logits: Array, scale: float, softcap: float | None = None) -> Float64 | float:
+    """Return d z / d logits: scale · (1 - tanh²), as 1/cosh², in which nothing cancels."""
+    if softcap is None:
+        return scale
+    with np.errstate(over="ignore"):
+        reciprocal: Float64 = 1.0 / np.cosh(_scaled(logits, 1.0) / softcap)
+    return scale * reciprocal * reciprocal
+
+
+def _relative(
+    logits: Array, scale: float, softcap: float | None = None, offset: Float64 | None = None
+) -> tuple[Float64, Float64, Float64]:
     """Return (z - max, max, exp(z - max)), the first and last all NaN in a row that has no distribution."""
-    z = _scaled(logits, scale)
+    z = transformed(logits, scale, softcap, offset)
     with np.errstate(invalid="ignore", over="ignore"):
         top = z.max(axis=1, initial=-np.inf)  # NaN wins over every number
         relative = z - np.where(np.isfinite(top), top, np.nan)[:, None]
@@ -98,26 +134,47 @@ def _dot(coef: Array, relative: Float64) -> Float64:
     return total
 
 
+def _matrix(values: Array) -> Array:
+    """Return the rows of an array whose last axis holds the classes as a matrix (n, K)."""
+    return values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
+
+
 def row_stats(
-    logits: Array, target: Array | None = None, class_coef: Float64 | None = None, *, scale: float = 1.0
+    logits: Array,
+    target: Array | None = None,
+    class_coef: Float64 | None = None,
+    *,
+    scale: float = 1.0,
+    softcap: float | None = None,
+    offset: Float64 | None = None,
+    extras: bool = False,
 ) -> RowStats:
-    """Return the statistics of each row of ``scale * logits``.
+    """Return the statistics of each row of z.
 
     ``target`` is None, class indices of shape (n,) (a negative index: no target, ``target_logit`` is 0), or a float
-    matrix (n, K). ``class_coef`` is c, of shape (K,). Without them the field is 0.
+    array of the logits' shape. ``class_coef`` is c, of shape (K,). Without them the field is 0. ``extras`` asks for
+    ``expected_logit`` and ``predicted``.
     """
-    n, n_classes = logits.shape
+    rows = _matrix(logits)
+    n, n_classes = rows.shape
     if n == 0 or n_classes == 0:
-        return RowStats(np.full(n, -np.inf), np.full(n, np.nan), np.zeros(n), np.zeros(n))
-    relative, top, exps = _relative(logits, scale)
+        nothing = RowStats(np.full(n, -np.inf), np.full(n, np.nan), np.zeros(n), np.zeros(n))
+        return nothing._replace(expected_logit=np.zeros(n), predicted=np.full(n, -1)) if extras else nothing
+    relative, top, exps = _relative(rows, scale, softcap, offset)
     target_logit = np.zeros(n)
-    if target is not None and target.ndim == 2:
-        target_logit = _dot(target, relative)
+    if target is not None and target.ndim > 1:
+        target_logit = _dot(_matrix(target), relative)
     elif target is not None:
-        rows = np.flatnonzero(target >= 0)
-        target_logit[rows] = relative[rows, target[rows]]
+        known = np.flatnonzero(target >= 0)
+        target_logit[known] = relative[known, target[known]]
     mean_logit = np.zeros(n) if class_coef is None else _dot(class_coef, relative)
-    return RowStats(top, _log_sum(exps), target_logit, mean_logit)
+    stats = RowStats(top, _log_sum(exps), target_logit, mean_logit)
+    if not extras:
+        return stats
+    return stats._replace(
+        expected_logit=_dot(exps, relative) / exps.sum(axis=1),
+        predicted=np.where(np.isnan(exps[:, 0]), -1, relative.argmax(axis=1)),
+    )
 
 
 def two_class_row(z: Float64) -> tuple[Float64, Float64, Float64]:
@@ -133,17 +190,23 @@ def sigmoid(z: Float64) -> Float64:
     return np.exp(np.minimum(z, 0.0)) / (1.0 + np.exp(-np.abs(z)))
 
 
-def row_softmax(logits: Array, *, scale: float = 1.0, log: bool = False) -> Array:
-    """Return softmax (or its logarithm) of each row of ``scale * logits``, rounded once to the dtype of ``logits``."""
+def row_softmax(
+    logits: Array,
+    *,
+    scale: float = 1.0,
+    softcap: float | None = None,
+    offset: Float64 | None = None,
+    log: bool = False,
+) -> Array:
+    """Return softmax (or its logarithm) of each row of z, rounded once to the dtype of ``logits``."""
+    result = np.empty_like(logits)
     if logits.size == 0:
-        return np.zeros_like(logits)
-    relative, _, exps = _relative(logits, scale)
-    if log:
-        result = relative - _log_sum(exps)[:, None]
-    else:
-        result = exps / exps.sum(axis=1, keepdims=True)
+        return result
+    relative, _, exps = _relative(_matrix(logits), scale, softcap, offset)
+    values = relative - _log_sum(exps)[:, None] if log else exps / exps.sum(axis=1, keepdims=True)
     with np.errstate(over="ignore"):
-        return result.astype(logits.dtype, copy=False)
+        result[...] = values.reshape(logits.shape)
+    return result
 
 
 def row_grad(
@@ -155,24 +218,29 @@ def row_grad(
     class_coef: Float64 | None = None,
     *,
     scale: float = 1.0,
+    softcap: float | None = None,
+    offset: Float64 | None = None,
+    stats: RowStats | None = None,
 ) -> Array:
-    """Return ``scale * (coef_softmax · softmax(z) + coef_target · t + coef_class · c)``, in the dtype of ``logits``.
+    """Return ``(coef_softmax · softmax(z) + coef_target · t + coef_class · c) · dz/dlogits``, in the logits' dtype.
 
     The three coefficients have shape (n,). A row whose coefficients are all 0 gets exact zeros whatever its logits
     hold, NaN included: this is how an ignored row is ignored. For a class index the difference of probability and 1 is
     taken as the sum of the other probabilities, which a confident row needs: 1 - p is there still where p rounds to 1.
+
+    ``stats`` may be what :func:`row_stats` returned for the same z: it saves other kernels a pass, this one nothing.
     """
-    n, n_classes = logits.shape
-    coef_class = np.zeros(n) if coef_class is None else coef_class
+    result = np.zeros_like(logits)
+    every = _matrix(logits)
+    coef_class = np.zeros(len(every)) if coef_class is None else coef_class
     live = np.flatnonzero((coef_softmax != 0.0) | (coef_target != 0.0) | (coef_class != 0.0))
-    result = np.zeros((n, n_classes), dtype=logits.dtype)
-    if len(live) == 0 or n_classes == 0:
+    if len(live) == 0 or every.shape[1] == 0:
         return result
-    relative, _, exps = _relative(logits[live], scale)
+    relative, _, exps = _relative(every[live], scale, softcap, offset)
     rest = _rest(exps)
     grad = coef_softmax[live, None] * (exps / (1.0 + rest)[:, None])
-    if target is not None and target.ndim == 2:
-        grad += coef_target[live, None] * target[live]
+    if target is not None and target.ndim > 1:
+        grad += coef_target[live, None] * _matrix(target)[live]
     elif target is not None:
         rows = np.flatnonzero(target[live] >= 0)
         label, by_softmax = target[live][rows], coef_softmax[live][rows]
@@ -180,9 +248,41 @@ def row_grad(
         grad[rows, label] = (by_softmax + coef_target[live][rows]) - by_softmax * (others / (1.0 + rest[rows]))
     if class_coef is not None:
         grad += coef_class[live, None] * class_coef
+    rounded = np.zeros(every.shape, logits.dtype)
     with np.errstate(invalid="ignore", over="ignore"):
-        result[live] = grad * scale
+        rounded[live] = grad * slope(every[live], scale, softcap)
+    result[...] = rounded.reshape(logits.shape)
     return result
+
+
+def row_stats_and_grad(
+    logits: Array,
+    coef_softmax: Float64,
+    coef_target: Float64,
+    target: Array | None = None,
+    coef_class: Float64 | None = None,
+    class_coef: Float64 | None = None,
+    *,
+    scale: float = 1.0,
+    softcap: float | None = None,
+    offset: Float64 | None = None,
+) -> tuple[RowStats, Array]:
+    """Return :func:`row_stats` and :func:`row_grad`, which other kernels do in one pass.
+
+    It is for a loss whose coefficients are known before its value: cross-entropy.
+    """
+    grad = row_grad(
+        logits,
+        coef_softmax,
+        coef_target,
+        target,
+        coef_class,
+        class_coef,
+        scale=scale,
+        softcap=softcap,
+        offset=offset,
+    )
+    return row_stats(logits, target, class_coef, scale=scale, softcap=softcap, offset=offset), grad
 
 
 def row_moments(logits: Array, *, scale: float = 1.0) -> tuple[Float64, Float64]:

@@ -1,0 +1,29 @@
+// The table of one instruction-set level's kernels: see kernels.h.
+
+#include "kernels.h"
+
+namespace xent {
+namespace XENT_LEVEL {
+
+#define XENT_STRING(x) #x
+#define XENT_NAME(x) XENT_STRING(x)
+
+void rows(const RowsTask&, ptrdiff_t begin, ptrdiff_t end);
+void elements(const ElementsTask&, ptrdiff_t begin, ptrdiff_t end);
+void row_softmax(const SoftmaxTask&, ptrdiff_t begin, ptrdiff_t end);
+void row_log_softmax(const SoftmaxTask&, ptrdiff_t begin, ptrdiff_t end);
+void row_moments(const MomentsTask&, ptrdiff_t begin, ptrdiff_t end);
+void row_scores(const ScoresTask&, ptrdiff_t begin, ptrdiff_t end);
+void histogram_rows(const HistogramTask&, ptrdiff_t begin, ptrdiff_t end);
+void histogram_tops(const HistogramTask&, ptrdiff_t begin, ptrdiff_t end);
+void histogram_classes(const HistogramTask&, ptrdiff_t begin, ptrdiff_t end);
+void row_hash(const HashTask&, ptrdiff_t begin, ptrdiff_t end);
+void fill_multipliers(uint64_t* out, ptrdiff_t n_words);
+
+const Kernels kernels = {
+    XENT_NAME(XENT_LEVEL), rows,           elements,          row_softmax, row_log_softmax,  row_moments, row_scores,
+    histogram_rows,        histogram_tops, histogram_classes, row_hash,    fill_multipliers,
+};
+
+}  // namespace XENT_LEVEL
+}  // namespace xent
