@@ -23,10 +23,13 @@ LAYERS = [
     {"errors"},
     {"_arrays", "_estimates", "_files", "kernels"},
     {"_validate"},
+    {"mining"},
+    {"_options"},
     {"_pipeline"},
+    {"_sigmoid"},
     {"losses"},
-    {"functional", "information"},
-    {"linear", "torch", "jax", "calibration", "classifiers"},
+    {"functional", "information", "loss_functions", "targets"},
+    {"heads", "linear", "torch", "jax", "calibration", "classifiers"},
     {"decisions"},
     {"explorer", "lint"},  # explorer: the audit's report draws with its charts
     {"audit"},
@@ -34,7 +37,11 @@ LAYERS = [
     {"__main__"},
 ]
 LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
-MATHEMATICS = {"errors", "kernels", "_validate", "_pipeline", "losses", "functional", "information"}
+#: They take the arrays of every framework and import none: what they need is found among the loaded modules.
+MATHEMATICS = {
+    *("errors", "kernels", "_arrays", "_validate", "mining", "_options", "_pipeline", "_sigmoid", "losses"),
+    *("functional", "information", "loss_functions", "targets", "heads"),
+}
 AT_HOME = {"torch": ("xent.torch", "xent.kernels.triton"), "triton": ("xent.kernels.triton",), "jax": ("xent.jax",)}
 
 

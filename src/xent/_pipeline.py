@@ -1,232 +1,372 @@
-"""The way of every loss: validate → row statistics → loss → reduce, and back as a gradient.
+"""The way of every softmax loss: validate → row statistics → loss → reduce, and back as a gradient.
 
-Two families share it: softmax rows (one decision among K classes) and sigmoid entries (each a two-class row (0, z)).
+A loss is a curve over the nll of a label (:mod:`xent.losses`); the kernels know statistics, and three coefficients a
+row. Between them stands a *form*, of which there are three: :class:`_Linear` for the curve that is nll itself, under
+any target; for the other curves :class:`_OfIndex`, where the target is one label, and :class:`_OfEveryClass`, where it
+is a distribution. With u the class weight times the loss's own class factor, and t the smoothed target, each is
+
+    value = Σ_k t_k u_k f(nll_k)  +  z_loss · mass · lse²,        mass = Σ_k t_k · (class weight)_k
+
+Sigmoid entries go their own way, :mod:`xent._sigmoid`; what becomes of values is the same, and stands here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import importlib
+import math
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from xent import _validate
-from xent.errors import DtypeError, ShapeError, TargetError
-from xent.kernels import backend_for
-from xent.kernels import numpy as spec
+from xent._arrays import framework
+from xent._options import BinaryOptions, Options, Stats
+from xent.errors import DtypeError
+from xent.kernels import Backend, backend_for
+from xent.mining import HardNegatives
 
 if TYPE_CHECKING:
-    from xent.losses import Loss, Partials
+    from xent.kernels.numpy import RowStats
+    from xent.losses import Loss
 
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
+#: One number a row, or for all.
+Each = Float64 | float
 Value = float | Float64
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What every loss of the softmax family takes beside logits, target and its own parameters."""
-
-    axis: int = -1
-    weight: ArrayLike | None = None
-    sample_weight: ArrayLike | None = None
-    ignore_index: int = -100
-    temperature: float = 1.0
-    reduction: _validate.Reduction = "mean"
+def softmax_loss(loss: Loss, function: str, logits: Any, target: Any, options: Options) -> Any:
+    """Return the reduced loss of softmax rows; with ``return_stats`` a pair, the :class:`Stats` beside it."""
+    if (home := home_of(function, logits)) is not None:
+        return home.softmax_loss(loss, function, logits, target, options)
+    return _SoftmaxRows(loss, function, logits, target, options).value()
 
 
-def softmax_loss(loss: Loss, function: str, logits: ArrayLike, target: ArrayLike, options: Options) -> Value:
-    """Return the reduced loss of softmax rows."""
-    return _SoftmaxRows(loss, function, logits, target, options).value
+def softmax_value_and_grad(loss: Loss, function: str, logits: Any, target: Any, options: Options) -> tuple[Any, Array]:
+    """Return what :func:`softmax_loss` does, and the gradient, which has shape, dtype and layout of the logits."""
+    refuse_other_frameworks(function, logits)
+    return _SoftmaxRows(loss, function, logits, target, options).value_and_grad()
 
 
-def softmax_value_and_grad(
-    loss: Loss, function: str, logits: ArrayLike, target: ArrayLike, options: Options
-) -> tuple[Value, Array]:
-    """Return the reduced loss of softmax rows and its gradient, which has shape and dtype of the logits."""
-    rows = _SoftmaxRows(loss, function, logits, target, options)
-    return rows.value, rows.gradient()
+def home_of(function: str, logits: Any) -> ModuleType | None:
+    """Return the module that serves the logits of another framework, or None for NumPy's.
+
+    It is imported by its name, for the rooms of the frameworks stand above this one.
+    """
+    name = framework(logits)
+    if name == "numpy":
+        return None
+    if (home := sys.modules.get(f"xent.{name}")) is not None:  # an import is nothing that torch.compile could trace
+        return home
+    try:
+        return importlib.import_module(f"xent.{name}")
+    except ImportError as error:
+        raise ImportError(
+            f"{function}: logits of {name} must be served by xent.{name}, which cannot be imported; got {error}\n\n"
+            f"hint: install the version of {name} that xent[{name}] names, or pass NumPy arrays"
+        ) from error
+
+
+def refuse_other_frameworks(function: str, logits: Any) -> None:
+    """Check that the logits are NumPy's, for a gradient that the other frameworks take themselves."""
+    name = framework(logits)
+    if name != "numpy":
+        raise DtypeError(
+            function,
+            f"logits must be NumPy's for value_and_grad; got an array of {name}",
+            "call .backward() on the loss" if name == "torch" else "use jax.value_and_grad of the loss",
+        )
+
+
+class _Form(Protocol):
+    """A loss of rows: what it asks of their statistics, and what it makes of them."""
+
+    @property
+    def target(self) -> Array: ...
+
+    @property
+    def class_coef(self) -> Float64 | None: ...
+
+    def values(self, stats: RowStats) -> Float64:
+        """Return the loss of each row, without z-loss."""
+
+    def coefficients(self) -> tuple[Float64, Each, Each]:
+        """Return what softmax, target and ``class_coef`` are multiplied with in the gradient of each row."""
+
+
+class _Linear:
+    """Σ_k t_k u_k (lse - z_k): no sum over the classes but in the statistics, and coefficients known before them."""
+
+    def __init__(self, loss: Loss, target: Array, factor: Float64 | None, shape: tuple[int, ...]) -> None:
+        n_classes = shape[-1]
+        a, b = loss.mixture(n_classes)  # t = a · target + b/K
+        if a < 0:  # smoothing="others" beyond (K-1)/K: the parts would cancel
+            a, b, target = 1.0, 0.0, smoothed(loss, target, shape)
+        self.class_coef: Float64 | None = None
+        uniform = 0.0
+        if b > 0 and (factor is None or factor.any()):
+            self.class_coef = np.full(n_classes, 1.0 / n_classes) if factor is None else factor / n_classes
+            uniform = b * float(self.class_coef.sum())
+        self.target, of_target = _with_factor(target, factor)
+        self.total = a * of_target + uniform
+        # A matrix holds its factors already, an index does not.
+        self.by_target = a * (of_target if target.ndim == 1 else (of_target > 0).astype(np.float64))
+        self.by_class = b if self.class_coef is not None else 0.0
+
+    def values(self, stats: RowStats) -> Float64:
+        values = weighted(self.total, stats.log_sum) - weighted(self.by_target, stats.target_logit)
+        return values if self.class_coef is None else values - self.by_class * stats.mean_logit
+
+    def coefficients(self) -> tuple[Float64, Each, Each]:
+        return self.total, -self.by_target, -self.by_class
+
+
+class _OfIndex:
+    """u_y f(nll_y)."""
+
+    class_coef = None
+
+    def __init__(self, loss: Loss, target: Array, factor: Float64 | None) -> None:
+        self.loss, self.target = loss, target
+        self.factor = np.ones(len(target)) if factor is None else factor[target]
+
+    def values(self, stats: RowStats) -> Float64:
+        value, slope = self.loss.curve(stats.log_sum - stats.target_logit)
+        self.slope = weighted(self.factor, slope)
+        return weighted(self.factor, value)
+
+    def coefficients(self) -> tuple[Float64, Each, Each]:
+        return self.slope, -self.slope, 0.0
+
+
+class _OfEveryClass:
+    """Σ_k t_k u_k f(nll_k), whose gradient is that of a cross-entropy with the target t u f'(nll)."""
+
+    class_coef = None
+
+    def __init__(self, loss: Loss, target: Array, factor: Float64 | None, log_probs: Array) -> None:
+        self.loss, self.log_probs = loss, log_probs
+        self.target, of_target = _with_factor(smoothed(loss, target, log_probs.shape), factor)
+        self.asked = (of_target > 0).astype(np.float64)
+
+    def values(self, stats: RowStats) -> Float64:
+        value, slope = self.loss.curve(-self.log_probs)
+        values = _row_sums(weighted(self.target, value))
+        self.target = weighted(self.target, slope)
+        return values
+
+    def coefficients(self) -> tuple[Float64, Each, Each]:
+        return _row_sums(self.target), -self.asked, 0.0
+
+
+def _with_factor(target: Array, factor: Float64 | None) -> tuple[Array, Float64]:
+    """Return the target as the kernels take it (class indices, or t · u) and Σ_k t_k u_k of each row."""
+    if target.ndim == 1:
+        return target, np.ones(len(target)) if factor is None else factor[target]
+    if factor is not None:
+        target = target * factor
+    return target, _row_sums(target)
+
+
+def smoothed(loss: Loss, target: Array, shape: tuple[int, ...]) -> Float64:
+    """Return the target, class indices or distributions, as smoothed distributions; no term of them is negative."""
+    n_classes = shape[-1]
+    if target.ndim == 1:
+        hot = np.zeros((len(target), n_classes))
+        known = np.flatnonzero(target >= 0)
+        hot[known, target[known]] = 1.0
+        hot = hot.reshape(shape)
+    else:
+        hot = target.astype(np.float64, copy=False)
+    if loss.label_smoothing == 0:
+        return hot
+    loss.mixture(n_classes)  # refuses "others" where there are none
+    eps = loss.label_smoothing
+    spread = 1.0 / n_classes if loss.smoothing == "uniform" else (1.0 - hot) / (n_classes - 1)
+    return (1.0 - eps) * hot + eps * spread
 
 
 class _SoftmaxRows:
-    """The logits as rows, and all that is known of them between the value and the gradient."""
+    """The logits as rows, and all that is known of them before their statistics."""
 
-    def __init__(self, loss: Loss, function: str, logits: ArrayLike, target: ArrayLike, options: Options) -> None:
-        _validate.reduction(function, options.reduction)
-        self.scale = 1.0 / _validate.positive(function, "temperature", options.temperature)
+    def __init__(self, loss: Loss, function: str, logits: Any, target: Any, options: Options) -> None:
+        options.check(function)
+        self.loss, self.options = loss, options
         z = _validate.floating(function, "logits", logits)
         self.axis = _validate.class_axis(function, "logits", z, options.axis)
         moved = np.moveaxis(z, self.axis, -1)
-        self.shape = moved.shape
-        n_classes = self.shape[-1]
-        self.rows = moved.reshape(-1, n_classes)
-        self.kernels = backend_for(self.rows)
+        self.shape, n_classes = moved.shape[:-1], moved.shape[-1]
+        self.rows = moved[None] if z.ndim == 1 else moved
+        self.kernels: Backend = backend_for(self.rows)
+        self.transform: dict[str, Any] = {"scale": 1.0 / float(options.temperature), "softcap": options.softcap}
+        if options.prior is not None:
+            log_prior = _validate.class_prior(function, options.prior, n_classes)
+            self.transform["offset"] = options.prior_strength * log_prior
 
-        self.row_weight: Float64 = np.ones(len(self.rows))
         class_weight = None
         if options.weight is not None:
             class_weight = _validate.weights(function, "weight", options.weight, (n_classes,))
-        self._read_target(function, target, z.shape, class_weight, options.ignore_index)
+        self.row_weight: Float64 = np.ones(math.prod(self.shape))
+        self._read_target(function, target, z.shape, class_weight)
         if options.sample_weight is not None:
-            each = _validate.weights(function, "sample_weight", options.sample_weight, self.shape[:-1])
+            each = _validate.weights(function, "sample_weight", options.sample_weight, self.shape)
             self.row_weight = np.where(self.row_weight > 0, each.reshape(-1), 0.0)
+        factor = class_weight
+        if loss.class_factor is not None:
+            own = _validate.weights(function, "alpha", loss.class_factor, (n_classes,))
+            factor = own if factor is None else factor * own
+        self.form = self._form(factor)
 
-        self.class_coef: Float64 | None = None
-        if loss.uses_mean:
-            self.class_coef = np.full(n_classes, 1.0 / n_classes)
-            if class_weight is not None:
-                self.class_coef = class_weight / n_classes
-        with np.errstate(over="ignore"):
-            stats = self.kernels.row_stats(self.rows, self.target, self.class_coef, scale=self.scale)
-        # A target of class weight 0 asks nothing of the logits, NaN or not.
-        self.of_index = self.mass if self.target.ndim == 1 else (self.mass > 0).astype(np.float64)
-        stats = stats._replace(target_logit=weighted(self.of_index, stats.target_logit))
-        class_mass = 0.0 if self.class_coef is None else float(self.class_coef.sum())
-        self.partials = loss.partials(stats, self.mass, class_mass)
-        self.value, self.upstream = reduce(
-            self.partials.value, self.row_weight, self.row_weight * self.mass, options.reduction, self.shape[:-1]
-        )
-
-    def _read_target(
-        self,
-        function: str,
-        target: ArrayLike,
-        shape: tuple[int, ...],
-        class_weight: Float64 | None,
-        ignore_index: int,
-    ) -> None:
-        """Set ``target`` (indices or weighted probabilities) and its ``mass`` Σ_k t_k; ignored rows get weight 0."""
-        n_classes = self.shape[-1]
+    def _read_target(self, function: str, target: Any, shape: tuple[int, ...], class_weight: Float64 | None) -> None:
+        """Set ``target`` and its ``mass`` Σ_k t_k (class weight)_k; ignored rows get a ``row_weight`` of 0."""
         if _validate.is_class_index(function, target, shape, self.axis):
-            self.target: Array = _validate.class_indices(function, target, n_classes, ignore_index)
+            n_classes = self.rows.shape[-1]
+            self.target: Array = _validate.class_indices(function, target, n_classes, self.options.ignore_index)
             self.row_weight[self.target < 0] = 0.0
-            self.mass: Float64 = np.ones(len(self.rows)) if class_weight is None else class_weight[self.target]
+            self.mass: Float64 = np.ones(len(self.target)) if class_weight is None else class_weight[self.target]
             return
-        probs = np.moveaxis(_validate.floating(function, "target", target), self.axis, -1).reshape(-1, n_classes)
-        self.target = _validate.distributions(function, "target", probs)
-        if class_weight is not None:
-            self.target = self.target * class_weight
-        self.mass = self.target.sum(axis=1)
+        probs = np.moveaxis(_validate.floating(function, "target", target), self.axis, -1)
+        _validate.check_distributions(function, "target", probs)
+        self.target = probs.reshape(self.rows.shape)
+        self.mass = _row_sums(probs) if class_weight is None else (probs @ class_weight).reshape(-1)
 
-    def gradient(self) -> Array:
-        """Return d value / d logits (for ``reduction="none"``: of the sum), in the caller's layout."""
-        coef_softmax, coef_target, coef_class = coefficients(self.upstream, self.partials)
-        coef_target = coef_target * self.of_index
+    def _form(self, factor: Float64 | None) -> _Form:
+        if self.loss.linear:
+            return _Linear(self.loss, self.target, factor, self.rows.shape)
+        if self.target.ndim == 1 and self.loss.label_smoothing == 0:
+            return _OfIndex(self.loss, self.target, factor)
+        wide = self.rows.astype(np.float64, copy=False)  # so that nothing is rounded on the way to the loss
+        log_probs = self.kernels.row_softmax(wide, log=True, **self.transform)
+        return _OfEveryClass(self.loss, self.target, factor, log_probs)
+
+    def value(self) -> Any:
+        """Return the loss, with ``return_stats`` what it asks for beside it."""
+        stats = self._statistics(self.form.target, self.form.class_coef)
+        return self._evaluate(stats)[0]
+
+    def value_and_grad(self) -> tuple[Any, Array]:
+        """Return the loss as :meth:`value` does, and d loss / d logits (for ``reduction="none"``: of the sum)."""
+        known = isinstance(self.form, _Linear) and self.loss.z_loss == 0 and self.options.mining is None
+        if known and not self.options.return_stats:
+            result = self._reduction(self.row_weight)
+            coefficients = self._coefficients(result.upstream)
+            stats, dlogits = self.kernels.row_stats_and_grad(self.rows, *coefficients, **self.transform)
+            return result.of(self.form.values(stats)), self._as_given(dlogits)
+        stats = self._statistics(self.form.target, self.form.class_coef)
+        value, result = self._evaluate(stats)
+        coefficients = self._coefficients(result.upstream, stats)
+        dlogits = self.kernels.row_grad(self.rows, *coefficients, stats=stats, **self.transform)
+        return value, self._as_given(dlogits)
+
+    def _evaluate(self, stats: RowStats) -> tuple[Any, Reduction]:
+        values = self._values(stats)
+        result = self._reduction(self._mined(values))
+        value = result.of(values)
+        return (value, self._described(stats)) if self.options.return_stats else value, result
+
+    def _statistics(self, target: Array, class_coef: Float64 | None) -> RowStats:
+        return self.kernels.row_stats(self.rows, target, class_coef, extras=self.options.return_stats, **self.transform)
+
+    def _values(self, stats: RowStats) -> Float64:
+        values = self.form.values(stats)
+        if self.loss.z_loss == 0:
+            return values
         with np.errstate(over="ignore"):
-            dlogits = self.kernels.row_grad(
-                self.rows, coef_softmax, coef_target, self.target, coef_class, self.class_coef, scale=self.scale
-            )
-        return np.moveaxis(dlogits.reshape(self.shape), -1, self.axis)
+            return values + self.loss.z_loss * weighted(self.mass, (stats.max + stats.log_sum) ** 2)
 
-
-def sigmoid_value_and_grad(
-    loss: Loss,
-    function: str,
-    logits: ArrayLike,
-    target: ArrayLike,
-    options: Options,
-    pos_weight: ArrayLike | None,
-) -> tuple[Value, Array]:
-    """Return the reduced loss of sigmoid entries, each a two-class row (0, z), and its gradient."""
-    _validate.reduction(function, options.reduction)
-    scale = 1.0 / _validate.positive(function, "temperature", options.temperature)
-    logit_array = _validate.floating(function, "logits", logits)
-    shape = logit_array.shape
-    positive, entry_weight = _binary_target(function, target, shape, options.ignore_index)
-    if options.weight is not None:
-        entry_weight = entry_weight * _validate.weights(function, "weight", options.weight, shape)
-    if options.sample_weight is not None:
-        # One number a row: it lacks the axis of the labels, unless there is none.
-        leading = shape[:-1] if len(shape) > 1 else shape
-        each = _validate.weights(function, "sample_weight", options.sample_weight, leading)
-        entry_weight = entry_weight * (each[..., None] if len(shape) > 1 else each)
-    if pos_weight is None:
-        positive_weight = np.ones(shape)
-    else:
-        positive_weight = _validate.weights(function, "pos_weight", pos_weight, shape)
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        z = logit_array.astype(np.float64) * scale
-    t_one, t_zero = positive * positive_weight, 1.0 - positive
-    c_one, c_zero = positive_weight / 2.0, 0.5
-    z_one, z_zero, log_sum = spec.two_class_row(z)
-    stats = spec.RowStats(
-        max=np.maximum(z, 0.0),
-        log_sum=log_sum,
-        target_logit=weighted(t_one, z_one) + weighted(t_zero, z_zero),
-        mean_logit=weighted(c_one, z_one) + c_zero * z_zero,
-    )
-    partials = loss.partials(stats, t_one + t_zero, c_one + c_zero)
-    value, upstream = reduce(partials.value, entry_weight, entry_weight, options.reduction, shape)
-    coef_softmax, coef_target, coef_class = coefficients(upstream, partials)
-    with np.errstate(invalid="ignore"):
-        # σ(z) is 1 - σ(-z): above 0 the 1 is added to the target's coefficient first, and nothing cancels.
-        small = coef_softmax * spec.sigmoid(-np.abs(z))
-        by_target = coef_target * t_one
-        grad = np.where(z > 0, (coef_softmax + by_target) - small, small + by_target) + coef_class * c_one
-    grad = np.where(entry_weight == 0, 0.0, grad * scale)
-    with np.errstate(over="ignore"):
-        return value, grad.astype(logit_array.dtype, copy=False)
-
-
-def _binary_target(
-    function: str, target: ArrayLike, shape: tuple[int, ...], ignore_index: int
-) -> tuple[Float64, Float64]:
-    """Return the positive part of each entry's target, in [0, 1], and a weight of 0 where it is ignored, else 1."""
-    labels = _validate.as_array(function, "target", target)
-    if labels.dtype.kind not in "fiub":
-        raise DtypeError(
-            function,
-            f"target must be numbers or booleans; got dtype {labels.dtype}",
-            "a target is 0, 1 or a probability",
+    def _coefficients(
+        self, upstream: Float64, stats: RowStats | None = None
+    ) -> tuple[Float64, Float64, Array, Float64 | None, Float64 | None]:
+        """Return what the kernels take after the logits; a row of upstream 0 has coefficients 0."""
+        of_softmax, of_target, of_class = self.form.coefficients()
+        if self.loss.z_loss != 0 and stats is not None:
+            of_softmax = of_softmax + 2.0 * self.loss.z_loss * weighted(self.mass, stats.max + stats.log_sum)
+        coef_class = None if self.form.class_coef is None else upstream * of_class
+        return (
+            weighted(upstream, of_softmax),
+            weighted(upstream, of_target),
+            self.form.target,
+            coef_class,
+            self.form.class_coef,
         )
-    if labels.shape != shape:
-        raise ShapeError(
-            function,
-            f"target must have the shape of the logits, {shape}; got shape {labels.shape}",
-            "class indices are for cross_entropy; (n,) against (n, 1) would broadcast to n × n",
-        )
-    ignored = labels == ignore_index
-    positive = np.where(ignored, 0.0, labels).astype(np.float64)
-    outside = ~((positive >= 0) & (positive <= 1))
-    if outside.any():
-        where = tuple(int(i) for i in np.argwhere(outside)[0])
-        raise TargetError(
-            function,
-            f"target must lie in [0, 1] or be ignore_index={ignore_index}; "
-            f"got {positive[outside].flat[0]:g}" + (f" at {where}" if where else ""),
-            "class indices above 1 are for cross_entropy",
-        )
-    return positive, np.where(ignored, 0.0, 1.0)
+
+    def _mined(self, values: Float64) -> Float64:
+        """Return the weight of each row, 0 where mining drops it."""
+        if self.options.mining is None:
+            return self.row_weight
+        positive = None
+        if isinstance(self.options.mining, HardNegatives):
+            label = self.target if self.target.ndim == 1 else self.target.argmax(axis=-1).reshape(-1)
+            positive = label != self.options.mining.background
+        kept = self.options.mining.keep(weighted(self.row_weight, values), positive, self.row_weight > 0)
+        return np.where(kept, self.row_weight, 0.0)
+
+    def _reduction(self, row_weight: Float64) -> Reduction:
+        # A row counts as its target's class weight, in torch's mean of probability targets as one.
+        each = 1.0 if self.options.mean == "torch" and self.target.ndim > 1 else self.mass
+        return Reduction(self.options, row_weight, row_weight * each, self.shape)
+
+    def _described(self, stats: RowStats) -> Stats:
+        assert stats.expected_logit is not None
+        of_target = stats.target_logit
+        if self.form.target is not self.target:  # weighted or smoothed
+            of_target = self._statistics(self.target, None).target_logit
+        if self.target.ndim == 1:
+            label, known = self.target, self.target >= 0
+            log_prob = np.where(known, of_target - stats.log_sum, np.nan)
+        else:
+            label, known = self.target.argmax(axis=-1).reshape(-1), np.ones(len(stats.max), dtype=bool)
+            log_prob = of_target - weighted(_row_sums(self.target), stats.log_sum)
+        lse = np.where(np.isinf(stats.max), stats.max, stats.max + stats.log_sum)
+        each = (lse, log_prob, stats.log_sum - stats.expected_logit, known & (stats.predicted == label))
+        return Stats(*(field.reshape(self.shape) if self.shape else field.item() for field in each))
+
+    def _as_given(self, dlogits: Array) -> Array:
+        return np.moveaxis(dlogits.reshape((*self.shape, dlogits.shape[-1])), -1, self.axis)
 
 
-def weighted(weight: Float64, values: Float64) -> Float64:
+class Reduction:
+    """From the values of the entries to what is returned: ``of``; and back: ``upstream``, d result / d value of each.
+
+    Parameters
+    ----------
+    options
+        Says which reduction.
+    weight
+        The weight of each entry; one of weight 0 takes no part, whatever its value.
+    counted
+        What each entry adds to the mean's denominator.
+    shape
+        That of the result without a reduction.
+    """
+
+    def __init__(self, options: Options | BinaryOptions, weight: Float64, counted: Float64, shape: tuple[int, ...]):
+        self.options, self.weight, self.shape = options, weight, shape
+        self.denominator = 1.0
+        if options.reduction == "mean":
+            self.denominator = float(counted.sum() if options.normalizer is None else options.normalizer)
+        self.upstream = weight / self.denominator if self.denominator != 0 else np.zeros_like(weight)
+
+    def of(self, values: Float64) -> Value:
+        """Return the reduced values."""
+        each = weighted(self.weight, values)
+        if self.options.reduction == "none":
+            return each.reshape(self.shape) if self.shape else float(each.item())
+        if self.denominator == 0:
+            return float("nan") if self.options.empty == "nan" else 0.0
+        return float(each.sum()) / self.denominator
+
+
+def weighted(weight: Each, values: Each) -> Float64:
     """Return weight · values with 0 · anything = 0: what has no weight cannot make the rest infinite."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return np.where(weight == 0, 0.0, weight * values)
 
 
-def reduce(
-    values: Float64, weight: Float64, denominator_weight: Float64, reduction: str, shape: tuple[int, ...]
-) -> tuple[Value, Float64]:
-    """Return the reduced value and d value / d values; an entry of weight 0 takes no part, NaN or not."""
-    each = weighted(weight, values)
-    if reduction == "none":
-        return each.reshape(shape) if shape else float(each.item()), weight
-    total = float(each.sum())
-    if reduction == "sum":
-        return total, weight
-    denominator = float(denominator_weight.sum())
-    if denominator == 0.0:
-        return float("nan"), np.zeros_like(weight)
-    return total / denominator, weight / denominator
-
-
-def coefficients(upstream: Float64, partials: Partials) -> tuple[Float64, Float64, Float64]:
-    """Return upstream × (d_lse, d_target, d_mean), exactly 0 where upstream is 0."""
-
-    def product(partial: Float64 | float) -> Float64:
-        return weighted(upstream, np.broadcast_to(partial, upstream.shape))
-
-    return product(partials.d_lse), product(partials.d_target), product(partials.d_mean)
+def _row_sums(values: Array) -> Float64:
+    sums: Float64 = values.sum(axis=-1, dtype=np.float64)
+    return sums.reshape(-1)

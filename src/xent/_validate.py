@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,6 @@ from xent.errors import DtypeError, OptionError, ShapeError, TargetError
 
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
-Reduction = Literal["none", "mean", "sum"]
 
 
 def as_array(function: str, argument: str, values: ArrayLike) -> Array:
@@ -106,26 +105,30 @@ def class_indices(
 
 
 def distributions(function: str, argument: str, values: Array) -> Float64:
-    """Return the rows of a float matrix (n, K) as float64, having checked that each is a distribution.
+    """Return the rows of a float array (classes last) as float64, having checked that each is a distribution."""
+    check_distributions(function, argument, values)
+    return values.astype(np.float64, copy=False)
+
+
+def check_distributions(function: str, argument: str, values: Array) -> None:
+    """Check that each row of a float array, its classes along the last axis, is a distribution.
 
     The sum of a row may differ from 1 by 1e-5, in float16 by 8e-3: what rounding its entries explains.
     """
     tolerance = 8e-3 if values.dtype == np.float16 else 1e-5
-    probs = values.astype(np.float64, copy=False)
-    negative: NDArray[np.bool_] = np.logical_not((probs >= 0).all(axis=1))  # NaN counts as negative
     with np.errstate(invalid="ignore", over="ignore"):
-        sums = probs.sum(axis=1)
-    wrong = negative | ~(np.abs(sums - 1.0) <= tolerance)
+        negative = ~(values.min(axis=-1) >= 0)  # NaN counts as negative
+        sums = values.sum(axis=-1, dtype=np.float64)
+        wrong = negative | ~(np.abs(sums - 1.0) <= tolerance)
     if wrong.any():
-        row = int(wrong.argmax())
-        got = f"{probs[row].min():g}" if negative[row] else f"a sum of {sums[row]:g}"
+        where = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        got = f"{values[where].min():g}" if negative[where] else f"a sum of {sums[where]:g}"
         raise TargetError(
             function,
-            f"{argument} must be non-negative and sum to 1 over the classes; got {got} at row {row} "
+            f"{argument} must be non-negative and sum to 1 over the classes; got {got} at row {int(wrong.argmax())} "
             f"({int(wrong.sum())} such rows)",
             "several independent labels a row are for binary_cross_entropy; logits are for softmax first",
         )
-    return probs
 
 
 def is_distribution(values: Array) -> NDArray[np.bool_]:
@@ -162,7 +165,7 @@ def weights(function: str, argument: str, values: ArrayLike, shape: tuple[int, .
 
 def positive(function: str, argument: str, value: float) -> float:
     """Return ``value`` as a float, having checked that it is a finite number above 0, its reciprocal too."""
-    number = isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value) and value > 0
+    number = finite(value) and value > 0
     if not (number and math.isfinite(1.0 / float(value))):
         raise OptionError(
             function,
@@ -179,12 +182,31 @@ def share(function: str, argument: str, value: float) -> float:
     return float(value)
 
 
-def reduction(function: str, value: str) -> None:
-    """Check that ``value`` names a reduction."""
-    if value not in get_args(Reduction):
+def non_negative(function: str, argument: str, value: float) -> float:
+    """Return ``value`` as a float, having checked that it is finite and ≥ 0."""
+    return at_least(function, argument, value, 0.0)
+
+
+def at_least(function: str, argument: str, value: float, least: float) -> float:
+    """Return ``value`` as a float, having checked that it is finite and ≥ ``least``."""
+    if not (finite(value) and value >= least):
         raise OptionError(
-            function, f"reduction must be 'none', 'mean' or 'sum'; got {value!r}", "'mean' is the weighted mean"
+            function, f"{argument} must be a finite number ≥ {least:g}; got {value!r}", "0.0 turns it off"
         )
+    return float(value)
+
+
+def finite(value: Any) -> bool:
+    """Say whether ``value`` is a number, and finite."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value)
+
+
+def choice(function: str, argument: str, value: Any, choices: tuple[str, ...], hint: str) -> None:
+    """Check that ``value`` is one of a few words."""
+    if value not in choices:
+        words = [repr(each) for each in choices]
+        said = ", ".join(words[:-1]) + f" or {words[-1]}"
+        raise OptionError(function, f"{argument} must be {said}; got {value!r}", hint)
 
 
 def probabilities(function: str, argument: str, values: ArrayLike) -> Array:
@@ -208,3 +230,35 @@ def rows(function: str, argument: str, values: Array) -> None:
             f"{argument} must have shape (rows, classes); got {values.shape}",
             "reshape to two axes with the classes last",
         )
+
+
+def mask(function: str, argument: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return ``values`` as booleans broadcast to ``shape``."""
+    array = as_array(function, argument, values)
+    if array.dtype != np.bool_:
+        raise DtypeError(
+            function,
+            f"{argument} must be booleans; got dtype {array.dtype}",
+            "True takes part; compare with != 0 first",
+        )
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        raise ShapeError(
+            function,
+            f"{argument} must have shape {shape} or broadcast to it; got shape {array.shape}",
+            "it says of each entry whether it takes part",
+        ) from None
+
+
+def class_prior(function: str, prior: ArrayLike, n_classes: int) -> Float64:
+    """Return the logarithms of K class frequencies (n_classes,), having checked them and divided them by their sum."""
+    frequencies = weights(function, "prior", prior, (n_classes,))
+    if not (frequencies > 0).all():
+        raise OptionError(
+            function,
+            f"prior must be above 0 for every class; got {frequencies.min():g} for class {int(frequencies.argmin())}",
+            "for a class without rows count a row or a half",
+        )
+    shares: Float64 = frequencies / frequencies.max()  # their sum cannot overflow
+    return np.log(shares) - math.log(float(shares.sum()))

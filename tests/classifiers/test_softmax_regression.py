@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from xent.classifiers import SoftmaxRegression
 from xent.errors import OptionError, ShapeError, TargetError
-from xent.losses import CrossEntropy, Loss, Partials
+from xent.losses import CrossEntropy, Focal
 
 KINDS = [np.asarray, sparse.csr_array, sparse.csc_array, sparse.csr_matrix]
 
@@ -348,21 +348,15 @@ def test_log_probabilities_do_not_underflow():
 # Refusals ------------------------------------------------------------------------------------------------------------
 
 
-class NotConvex(Loss):
-    name, convex, shift_invariant = "not_convex", False, True
-
-    def partials(self, stats, mass, class_mass):
-        return Partials(stats.log_sum, 1.0, -1.0, 0.0)
-
-
-class Shifted(NotConvex):
+class Shifted(CrossEntropy):
     name, convex, shift_invariant = "shifted", True, False
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"loss": NotConvex()}, "loss must be convex and shift-invariant; got .*, which is not convex"),
+        ({"loss": Focal()}, "loss must be convex and shift-invariant; got .*, which is not convex"),
+        ({"loss": "cross_entropy(z_loss=0.1)"}, "which is not convex"),
         ({"loss": Shifted()}, "which is not unchanged by a shift of all logits"),
         ({"loss": "cross_entropie"}, "loss must be one of"),
         ({"l2": -1.0}, "l2 must be a finite number ≥ 0; got -1.0"),

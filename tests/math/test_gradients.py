@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import xent
+from xent.losses import describe
 
 LOGITS = np.array([[0.5, -1.25, 3.0, 0.0], [10.0, -10.0, 2.0, 9.5], [-0.3, 0.1, 0.7, -2.0]])
 INDEX = np.array([2, 1, 0])
@@ -156,3 +157,70 @@ def test_the_gradient_has_the_dtype_of_the_logits(dtype):
     np.testing.assert_array_equal(grad, expected.astype(dtype), strict=True)
     _, grad = binary_grad(np.zeros(1, dtype), [1], sample_weight=[1e6], reduction="sum")
     np.testing.assert_array_equal(grad, expected[0, :1].astype(dtype), strict=True)
+
+
+EVERY_FORM = [
+    xent.CrossEntropy(),
+    xent.CrossEntropy(label_smoothing=0.1),
+    xent.CrossEntropy(label_smoothing=0.9, smoothing="others"),
+    xent.CrossEntropy(z_loss=0.1),
+    xent.Focal(2.0),
+    xent.Focal(0.5, label_smoothing=0.1),
+    xent.GeneralizedCrossEntropy(z_loss=0.1),
+]
+
+
+WITHOUT_PART = [
+    *[(loss, {"sample_weight": [0, 1]}, target) for loss in EVERY_FORM for target in ("index", "probs")],
+    *[(loss, {}, "ignored") for loss in EVERY_FORM],
+    # smoothing asks for every class, so that one without a weight is no row without one
+    *[(loss, {"weight": [0, 1, 1]}, t) for loss in EVERY_FORM for t in ("index", "probs") if not loss.label_smoothing],
+    *[(xent.Focal(2.0, alpha=(0, 1, 1)), {}, target) for target in ("index", "probs")],
+]
+
+
+@pytest.mark.parametrize("poison", POISON)
+@pytest.mark.parametrize(("loss", "option", "target"), WITHOUT_PART)
+def test_what_takes_no_part_in_any_loss(loss, option, target, poison):
+    z = np.array([[poison, 1.0, poison], [0.5, -1.0, 0.25]])
+    target = {"index": np.array([0, 2]), "probs": np.eye(3)[[0, 2]], "ignored": np.array([-100, 2])}[target]
+    value, grad = xent.value_and_grad(loss)(z, target, reduction="none", **option)
+    alone, grad_alone = xent.value_and_grad(loss)(z[1:], target[1:], reduction="none")
+    np.testing.assert_array_equal(grad[0], 0.0)
+    np.testing.assert_array_equal(value, [0.0, *alone])
+    np.testing.assert_array_equal(grad[1:], grad_alone)
+
+
+def test_where_no_class_has_a_weight_no_row_takes_part():
+    z = [[math.nan, 1.0], [0.5, -1.0]]
+    for loss in EVERY_FORM:
+        for target in ([0, 1], [[0.5, 0.5], [1.0, 0.0]]):
+            value, grad = xent.value_and_grad(loss)(z, target, weight=[0.0, 0.0], reduction="sum")
+            assert value == 0.0
+            np.testing.assert_array_equal(grad, np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("loss", [xent.Focal(2.0), xent.Poly1(), xent.GeneralizedCrossEntropy()], ids=describe)
+def test_a_class_that_cannot_be_has_no_part_in_an_expected_loss(loss):
+    """-inf at probability 0: the row is one of the other classes, for losses that are no nll too."""
+    z, q = np.array([[-math.inf, 0.5, 2.0]]), np.array([[0.0, 0.25, 0.75]])
+    value, grad = xent.value_and_grad(loss)(z, q)
+    expected, grad_expected = xent.value_and_grad(loss)(z[:, 1:], q[:, 1:])
+    assert value == pytest.approx(expected, rel=1e-15)
+    np.testing.assert_allclose(grad, np.concatenate([[[0.0]], grad_expected], axis=1), rtol=1e-14)
+    value, grad = xent.value_and_grad(loss)(z, [[0.5, 0.0, 0.5]])
+    bounded = isinstance(loss, xent.GeneralizedCrossEntropy)
+    assert math.isfinite(value) == bounded
+    assert np.isfinite(grad).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("loss", [xent.Focal(2.0), xent.Focal(0.5, label_smoothing=0.1)], ids=describe)
+def test_the_expected_loss_of_narrow_logits_is_not_rounded(loss, dtype):
+    """It is summed over all classes in float64, whatever the logits are stored in."""
+    narrow = LOGITS.astype(dtype)
+    value, grad = xent.value_and_grad(loss)(narrow, PROBS, reduction="none")
+    expected, grad_expected = xent.value_and_grad(loss)(narrow.astype(np.float64), PROBS, reduction="none")
+    np.testing.assert_allclose(value, expected, rtol=1e-14)
+    np.testing.assert_allclose(grad, grad_expected.astype(dtype), rtol=2 * np.finfo(dtype).eps, atol=2.0**-23)
+    assert grad.dtype == dtype

@@ -323,19 +323,24 @@ def test_an_ignored_row_is_a_removed_row(problem, ignore_index, reduction, data)
 
 
 @given(problems(), st.sampled_from([np.float32, np.float16]))
-def test_a_narrow_result_is_the_wide_one_rounded(problem, dtype):
-    """Everything is computed in float64 and rounded once: at most 1 ulp of the narrow type away, for any kernel."""
+def test_a_narrow_result_is_the_wide_one_rounded(kernels, problem, dtype):
+    """NumPy's kernels compute everything in float64 and round once, the compiled ones compute in float32 at least."""
+    eps = EPS if kernels == "numpy" else 2.0**-23
     narrow = problem._replace(logits=problem.logits.astype(dtype))  # exact
     wide_value, wide_grad = problem.value_and_grad()
     value, grad = narrow.value_and_grad()
-    same(value, wide_value, rtol=8)
+    same(value, wide_value, rtol=8 * eps / EPS)
     assert grad.dtype == dtype
-    np.testing.assert_array_max_ulp(grad, wide_grad.astype(dtype), maxulp=1)
+    weight = problem.options.get("weight", np.ones(1))
+    largest = weight.max() / weight.min() / problem.options["temperature"]  # of the terms of an entry
+    limit = 8 * eps * largest + np.spacing(np.abs(wide_grad).astype(dtype)).astype(float)
+    assert (np.abs(grad.astype(float) - wide_grad) <= limit).all()
     for function in (xent.softmax, xent.log_softmax, xent.sigmoid, xent.log_sigmoid):
         result = function(narrow.logits)
         assert result.dtype == dtype
-        np.testing.assert_array_max_ulp(result, function(problem.logits).astype(dtype), maxulp=1)
-    same(xent.logsumexp(narrow.logits), xent.logsumexp(problem.logits), rtol=4, atol=64)
+        maxulp = 1 if kernels == "numpy" or dtype == np.float16 else 4
+        np.testing.assert_array_max_ulp(result, function(problem.logits).astype(dtype), maxulp=maxulp)
+    same(xent.logsumexp(narrow.logits), xent.logsumexp(problem.logits), rtol=4 * eps / EPS, atol=64 * eps / EPS)
 
 
 # ---- information

@@ -20,7 +20,8 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from xent import _validate
 from xent.classifiers._solver import LinearObjective, Solution, few_threads, minimise
 from xent.errors import OptionError, ShapeError, TargetError
-from xent.functional import log_softmax, softmax, value_and_grad
+from xent.functional import log_softmax, softmax
+from xent.loss_functions import value_and_grad
 from xent.losses import Loss, get_loss
 
 Array = NDArray[Any]
