@@ -1,0 +1,265 @@
+"""The compiled path behind xent.torch: what it keeps, what it tells autograd, and that it is the same loss.
+
+Values, layouts and dtypes are in test_layouts.py; here the small and the large path of reduced losses, the rows' path
+and the entries' path are each held against the plain formula.
+"""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import xent  # noqa: E402
+import xent.torch  # noqa: E402
+from xent import kernels  # noqa: E402
+from xent.torch import _plain, _reduced  # noqa: E402
+
+pytestmark = pytest.mark.skipif(kernels.compiled() is None, reason="the compiled core is not here")
+
+SMALL, LARGE = (32, 10), (64, 600)  # below and above native.SMALL elements
+FOCAL = xent.Focal(2.0)
+
+
+def problem(shape, dtype=torch.float64, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = (3 * torch.randn(shape, generator=generator, dtype=torch.float64)).to(dtype)
+    target = torch.randint(0, shape[1], shape[:1], generator=generator)
+    target[::7] = -100
+    return logits.requires_grad_(), target
+
+
+def plain_mean(logits, target, loss=None):
+    """The mean by the plain formula, which has its own tests."""
+    values = _plain.row_values(loss or xent.CrossEntropy(), logits, target, None, -100, 1.0, None, None)
+    return values.sum() / (target != -100).sum()
+
+
+def saved_sizes(function):
+    """Return the bytes of each piece of memory that is kept for backward."""
+    storages = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        value = function()
+    return value, sorted(storages.values())
+
+
+@pytest.mark.parametrize("shape", [SMALL, LARGE])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("loss", [None, FOCAL], ids=["cross_entropy", "focal"])
+def test_one_tensor_of_the_logits_size_is_kept(shape, dtype, loss):
+    logits, target = problem(shape, dtype)
+    value, sizes = saved_sizes(lambda: xent.torch.cross_entropy(logits * 1, target, loss=loss))
+    large = [size for size in sizes if size >= logits.nbytes]
+    assert large == [logits.nbytes]
+    value.backward()
+    expected = torch.autograd.grad(plain_mean(logits, target, loss), logits)[0]
+    torch.testing.assert_close(logits.grad, expected, rtol=0.02 if dtype != torch.float32 else 1e-5, atol=1e-6)
+
+
+def test_the_gradient_is_kept_instead_of_the_logits():
+    """So that logits that nothing else needs can go."""
+    logits, target = problem(LARGE)
+    own = logits * 1
+    where = own.untyped_storage().data_ptr()
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.append(t.untyped_storage().data_ptr()) or t, lambda t: t
+    ):
+        value = xent.torch.cross_entropy(own, target)
+    assert where not in kept
+    own.data.fill_(float("nan"))  # nothing reads it again
+    value.backward()
+    torch.testing.assert_close(logits.grad, torch.autograd.grad(plain_mean(logits, target), logits)[0])
+
+
+@pytest.mark.parametrize("shape", [SMALL, LARGE])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}, {"reduction": "sum"}], ids=str)
+def test_second_derivatives_of_either_path(shape, options):
+    """Hessian times vector; the large path has no logits left to make it of."""
+    logits, target = problem(shape)
+    weight = torch.rand(shape[1], generator=torch.Generator().manual_seed(3), dtype=torch.float64) + 0.5
+    direction = torch.randn(shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    products = []
+    for function in (xent.torch.cross_entropy, torch.nn.functional.cross_entropy):
+        (gradient,) = torch.autograd.grad(function(logits, target, weight=weight, **options), logits, create_graph=True)
+        (product,) = torch.autograd.grad((gradient * direction).sum(), logits, create_graph=True)
+        (third,) = torch.autograd.grad((product * direction).sum(), logits)
+        products.append((gradient, product, third))
+    for ours, torchs in zip(*products, strict=True):
+        torch.testing.assert_close(ours, torchs, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [SMALL, LARGE])
+def test_backward_twice_adds_up_and_leaves_what_is_kept_alone(shape):
+    logits, target = problem(shape)
+    value = xent.torch.cross_entropy(logits, target)
+    value.backward(retain_graph=True)
+    first = logits.grad.clone()
+    value.backward(torch.tensor(3.0, dtype=torch.float64), retain_graph=True)
+    torch.testing.assert_close(logits.grad, 4 * first, rtol=1e-15, atol=0)
+    logits.grad = None
+    value.backward()
+    assert torch.equal(logits.grad, first)
+
+
+def test_inplace_takes_the_logits_memory_and_tells_autograd():
+    base, target = problem(LARGE, torch.float32)
+    expected = torch.autograd.grad(plain_mean(base, target), base)[0]
+    logits = base * 1
+    xent.torch.cross_entropy(logits, target, inplace=True).backward()
+    torch.testing.assert_close(base.grad, expected, rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(logits.detach(), expected, rtol=1e-5, atol=1e-9)
+
+    logits = base * 1
+    other = logits.exp().sum() + (logits * logits).sum()  # keeps the logits for its own backward
+    value = xent.torch.cross_entropy(logits, target, inplace=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        (other + value).backward()
+
+
+def test_a_leaf_is_not_overwritten():
+    logits, target = problem(LARGE)
+    with pytest.raises(xent.OptionError, match="inplace must be False for a leaf"):
+        xent.torch.cross_entropy(logits, target, inplace=True)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("loss", [None, FOCAL], ids=["cross_entropy", "focal"])
+def test_one_row_without_an_axis_of_rows(loss, reduction):
+    logits = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    value = xent.torch.cross_entropy(logits, torch.tensor(1), loss=loss, reduction=reduction)
+    expected = plain_mean(logits[None], torch.tensor([1]), loss)
+    torch.testing.assert_close(value, expected)
+    gradients = [torch.autograd.grad(each, logits)[0] for each in (value, expected)]
+    torch.testing.assert_close(*gradients)
+
+
+def test_the_logits_are_not_overwritten_unless_asked():
+    for shape in (SMALL, LARGE):
+        for loss in (None, FOCAL):
+            logits, target = problem(shape)
+            before = logits.detach().clone()
+            xent.torch.cross_entropy(logits, target, loss=loss).backward()
+            assert torch.equal(logits.detach(), before)
+
+
+@pytest.mark.parametrize("changed", ["logits", "target"])
+def test_what_backward_reads_must_not_change(changed):
+    logits, target = problem(SMALL)
+    own, target = logits * 1, target.clone()
+    value = xent.torch.cross_entropy(own, target)
+    with torch.no_grad():
+        (own if changed == "logits" else target).zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        value.backward()
+
+
+def test_float16_gradients_wait_for_the_scale_of_the_loss():
+    """A mean over 4096 rows of 64 classes: 1/n p is below float16's smallest number, and a scaled loss lifts it."""
+    logits, target = torch.zeros(4096, 64, dtype=torch.float16, requires_grad=True), torch.zeros(4096, dtype=torch.long)
+    (2.0**15 * xent.torch.cross_entropy(logits, target, loss_dtype=torch.float32)).backward()
+    exact = 2.0**15 / 4096 / 64
+    assert logits.grad[:, 1:].unique().item() == exact
+    torch.testing.assert_close(logits.grad[:, 0].double(), torch.full((4096,), -63 * exact, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("loss", [None, FOCAL, xent.Asymmetric(1.0, 4.0, 0.1), xent.Focal(0.5, alpha=0.3)], ids=str)
+@pytest.mark.parametrize("target_dtype", [torch.float32, torch.float64, torch.bool, torch.uint8])
+def test_entries_are_those_of_the_plain_formula(loss, target_dtype):
+    generator = torch.Generator().manual_seed(0)
+    logits = (4 * torch.randn(50, 30, generator=generator, dtype=torch.float64)).requires_grad_()
+    target = (torch.rand(50, 30, generator=generator) < 0.3).to(target_dtype)
+    if target.is_floating_point():
+        target[:, ::5] = 0.25
+    mask = torch.rand(50, 30, generator=generator) < 0.8
+    labels = torch.rand(30, generator=generator, dtype=torch.float64) + 0.5
+    each = torch.rand(50, generator=generator, dtype=torch.float64)
+    loss = loss or xent.CrossEntropy(label_smoothing=0.1)
+    value = loss.binary(logits, target, mask=mask, weight=labels, pos_weight=labels.flip(0), sample_weight=each)
+    (gradient,) = torch.autograd.grad(value, logits)
+
+    weight = labels * each[:, None]
+    values = _plain.entry_values(loss, logits, target, weight, labels.flip(0), mask, 1.0, None)
+    expected = values.sum() / (weight * mask).sum()
+    torch.testing.assert_close(value, expected, rtol=1e-13, atol=0)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, logits)[0], rtol=1e-10, atol=1e-16)
+
+
+def test_second_derivatives_of_entries():
+    logits = torch.linspace(-3, 3, 12, dtype=torch.float64).reshape(3, 4).requires_grad_()
+    target = (torch.arange(12).reshape(3, 4) % 3 == 0).double()
+    assert torch.autograd.gradgradcheck(lambda z: FOCAL.binary(z, target), (logits,))
+
+
+def test_small_and_large_are_one_loss(monkeypatch):
+    """The same rows by both ways: what is kept makes no difference to what comes out."""
+    logits, target = problem(LARGE, torch.float32)
+    results = []
+    for small in (1, 1 << 30):
+        monkeypatch.setattr(kernels.compiled(), "SMALL", small)
+        value = xent.torch.cross_entropy(logits, target)
+        name = type(value.grad_fn).__name__
+        results.append((value.detach(), torch.autograd.grad(value, logits)[0], name))
+    (value, gradient, large), (again, same, small) = results
+    assert (large, small) == ("_KeepingGradientBackward", "_KeepingLogitsBackward")
+    assert torch.equal(value, again)
+    assert torch.equal(gradient, same)
+
+
+def test_modes_and_subclasses_get_the_plain_formula():
+    logits, target = problem(SMALL)
+
+    class Sub(torch.Tensor):
+        pass
+
+    assert not _reduced.serves(logits.detach().as_subclass(Sub), 1, target)
+    with torch.autograd.forward_ad.dual_level():
+        assert not _reduced.serves(logits, 1, target)
+    assert _reduced.serves(logits, 1, target)
+
+
+def test_triton_serves_the_same_rows():
+    """A GPU's kernels behind the same seam; without a GPU they run in Triton's interpreter, in a process of its own."""
+    pytest.importorskip("triton")
+    program = """
+        import torch, xent, xent.torch
+        from xent.kernels import triton
+        from xent.torch import _engines, _plain
+
+        generator = torch.Generator().manual_seed(0)
+        logits = torch.randn(6, 37, generator=generator).requires_grad_()
+        index = torch.tensor([3, 0, 36, -100, 5, 5])
+        probs = torch.softmax(torch.randn(6, 37, generator=generator), 1)
+        weight = torch.rand(37, generator=generator) + 0.5
+        upstream = torch.randn(6, generator=generator)
+        _engines.engine_for = lambda logits, *others: triton
+        cases = [
+            (xent.CrossEntropy(), index, weight), (xent.CrossEntropy(label_smoothing=0.1, z_loss=0.01), index, weight),
+            (xent.CrossEntropy(label_smoothing=0.1), probs, None), (xent.Focal(2.0), index, None),
+        ]
+        for loss, target, weight in cases:
+            values = xent.torch.cross_entropy(logits, target, weight, reduction="none", loss=loss, softcap=20.0)
+            assert type(values.grad_fn.next_functions[0][0]).__name__ == "_RowsBackward", values.grad_fn
+            (gradient,) = torch.autograd.grad(values, logits, upstream)
+            wide = logits.detach().double().requires_grad_()
+            w = None if weight is None else weight.double()
+            expected = _plain.row_values(loss, wide, target, w, -100, 1.0, 20.0, None)
+            (truth,) = torch.autograd.grad(expected, wide, upstream.double())
+            torch.testing.assert_close(values.double(), expected.detach(), rtol=1e-6, atol=1e-7)
+            torch.testing.assert_close(gradient.double(), truth, rtol=1e-5, atol=1e-7)
+        print("same")
+    """
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "same", done.stderr
