@@ -268,8 +268,9 @@ struct LongRow {
             if (task.target_mass) block.target_mass[j] = mass_of_probs();
         }
         if (task.class_coef.data && known)
-            block.mean_logit[j] = scale * (task.class_coef.step == 0 ? task.class_coef[0] * sum_relative(x, n, top)
-                                                                     : dot(x, task.class_coef.data, n, top));
+            block.mean_logit[j] = scale * (task.class_coef.step != 0    ? dot(x, task.class_coef.data, n, top)
+                                           : task.class_coef[0] == 0.0 ? 0.0
+                                                                       : task.class_coef[0] * sum_relative(x, n, top));
         if (task.class_coef.data && !known) block.mean_logit[j] = kNaN;
         if (task.expected_logit) block.expected_logit[j] = scale * inverse * weighed_sum(x, e, n, top);
         block.predicted[j] = known ? found.index : -1;
