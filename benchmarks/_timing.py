@@ -15,16 +15,21 @@ import numpy as np
 RESULTS = Path(__file__).parent / "results"
 
 
-def interleave(contestants: Mapping[str, Callable[[], object]], rounds: int = 15) -> dict[str, list[float]]:
+def interleave(
+    contestants: Mapping[str, Callable[[], object]], rounds: int = 15, rest: float = 0.0
+) -> dict[str, list[float]]:
     """Return the seconds of each contestant in each round, all of them taking turns in this process.
 
-    What disturbs the machine then disturbs neighbours alike, so ratios within a round are steadier than times.
+    What disturbs the machine then disturbs neighbours alike, so ratios within a round are steadier than times. ``rest``
+    is the seconds slept before each turn.
     """
     for run in contestants.values():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, run in contestants.items():
+            if rest:
+                time.sleep(rest)
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)
