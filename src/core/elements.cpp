@@ -48,7 +48,7 @@ template <Kind kKind>
 inline Curve negative_curve(const Decision& at, double gamma, double margin) {
     if (kKind == Kind::cross_entropy) return {at.nll_negative, at.p};
     if (kKind == Kind::margin) {
-        const bool inside = at.p > margin;
+        const bool inside = !(at.p <= margin);  // so is NaN, which stays NaN
         const double r = inside ? at.p - margin : 0.5, rest = inside ? at.q + margin : 0.5;
         const double shifted = log1p_nonnegative(r / rest);
         const double log_r = -at.nll_positive - log1p_nonnegative(margin / r);

@@ -263,3 +263,11 @@ def test_triton_serves_the_same_rows():
         [sys.executable, "-c", textwrap.dedent(program)], env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "same", done.stderr
+
+
+def test_nan_among_entries_is_not_hidden_by_a_margin():
+    logits = torch.tensor([[0.5, float("nan")]], requires_grad=True)
+    value = xent.Asymmetric(1.0, 4.0, 0.1).binary(logits, torch.tensor([[0.0, 0.0]]))
+    assert value.isnan()
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert gradient[0].isnan().tolist() == [False, True]

@@ -1,0 +1,73 @@
+"""What goes wrong in other kernels, by their issue trackers, held against 50 digits or float64: no longer here."""
+
+import mpmath
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402
+
+import xent.torch  # noqa: E402
+
+mp = mpmath.mp.clone()
+mp.dps = 50
+
+
+def randn(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def focal_second_derivative(gamma: float, z: float, target: float) -> float:
+    """By z, of the focal loss of a sigmoid."""
+
+    def loss(z: mpmath.mpf) -> mpmath.mpf:
+        right, wrong = mp.log1p(mp.exp(-z)), mp.log1p(mp.exp(z))
+        positive = (1 - mp.exp(-right)) ** gamma * right
+        negative = (1 - mp.exp(-wrong)) ** gamma * wrong
+        return target * positive + (1 - target) * negative
+
+    with mp.workdps(300):
+        return float(mp.diff(loss, mp.mpf(z), 2))
+
+
+@pytest.mark.parametrize("target", [1.0, 0.0, 0.8])
+@pytest.mark.parametrize("gamma", [0.25, 0.5, 0.9, 1.0, 2.0])
+def test_curvature_of_a_focal_loss_where_it_is_saturated(gamma, target):
+    """The second derivative of (1-p)^γ overflows where the loss is nearly 0; that of the loss is nearly 0 too."""
+    points = [sign * z for z in (0.0, 5.0, 30.0, 60.0, 75.0, 87.0, 200.0) for sign in (1, -1)]
+    expected = torch.tensor([focal_second_derivative(gamma, z, target) for z in points])
+    z = torch.tensor(points, requires_grad=True)
+    value = xent.Focal(gamma).binary(z, torch.full_like(z, target), reduction="sum")
+    (slope,) = torch.autograd.grad(value, z, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), z)
+    torch.testing.assert_close(curvature, expected, rtol=1e-5, atol=1e-8)
+
+
+def test_curvature_of_a_focal_softmax_where_it_is_saturated():
+    """For two classes it is that of the sigmoid of their difference."""
+    z = torch.tensor([[gap, 0.0] for gap in (0.0, 5.0, 60.0, 87.0, 200.0)], requires_grad=True)
+    value = xent.Focal(0.5)(z, torch.zeros(5, dtype=torch.int64), reduction="sum")
+    (slope,) = torch.autograd.grad(value, z, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope[:, 0].sum(), z)
+    expected = torch.tensor([focal_second_derivative(0.5, gap, 1.0) for gap in (0.0, 5.0, 60.0, 87.0, 200.0)])
+    torch.testing.assert_close(curvature, torch.stack([expected, -expected], 1), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_rows", [4, 256])
+def test_inplace_where_rows_share_their_memory(n_rows):
+    """Rows that are one row in memory have each their own gradient, which is theirs to sum."""
+    row, target = randn(1, 1000).requires_grad_(), torch.arange(n_rows)
+    wide = row.detach().double().requires_grad_()
+    F.cross_entropy(wide.expand(n_rows, -1), target).backward()
+    xent.torch.cross_entropy((row * 1).expand(n_rows, -1), target, inplace=True).backward()
+    torch.testing.assert_close(row.grad, wide.grad.float(), rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize("view", [lambda z: z.view(256, 1000), lambda z: z[:], lambda z: z.detach().requires_grad_()])
+def test_inplace_does_not_overwrite_a_leaf_through_a_view(view):
+    """What is optimised keeps its numbers."""
+    leaf, target = randn(256, 1000).requires_grad_(), torch.arange(256)
+    before = leaf.detach().clone()
+    with pytest.raises(xent.OptionError, match="inplace must be False for a leaf"):
+        xent.torch.cross_entropy(view(leaf), target, inplace=True)
+    assert torch.equal(leaf.detach(), before)
