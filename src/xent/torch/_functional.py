@@ -155,7 +155,8 @@ def cross_entropy(
         return_stats=return_stats,
     )
     options = _checked(options, "cross_entropy")
-    if inplace and input.requires_grad and input.is_leaf and torch.is_grad_enabled():
+    owner = input._base if inplace and input._base is not None else input
+    if inplace and owner.requires_grad and owner.is_leaf and torch.is_grad_enabled():
         raise OptionError(
             "cross_entropy",
             "inplace must be False for a leaf that requires grad; got inplace=True",
