@@ -51,9 +51,17 @@ struct Column {
     double operator[](ptrdiff_t i) const { return data ? data[i * step] : 0.0; }
 };
 
+// A loss as a function of the nll of a label, p = exp(-nll):
+//   f(nll) = linear · nll + bounded · (1 - p^power) / power + focused · (1 - p)^focus · nll
+struct Curve {
+    double linear = 1.0, bounded = 0.0, power = 1.0, focused = 0.0, focus = 0.0;
+};
+
 // The rows of a loss: their statistics, and what these coefficients make of them,
-//   value = coef_softmax · log_sum + coef_target · target_logit + coef_class · mean_logit
-//   dlogits = coef_softmax · softmax + coef_target · target + coef_class · class_coef
+//   value = coef_softmax · log_sum + coef_target · target_logit + coef_class · mean_logit + coef_square · lse²
+//   dlogits = coef_softmax · softmax + coef_target · target + coef_class · class_coef + coef_square · (lse²)'
+// where a matrix target's mass, Σ of its weights, times coef_mass is added to coef_softmax and multiplies coef_square.
+// With a curve, value is coef_softmax · f(nll) + coef_square · lse² and f' multiplies coef_softmax and coef_target.
 // Results whose pointer is null are not computed.
 struct RowsTask {
     View logits;
@@ -63,7 +71,9 @@ struct RowsTask {
     RowTarget target;
     Column class_coef;                             // a number a class
     Column coef_softmax, coef_target, coef_class;  // numbers a row
-    const double* known_max = nullptr;             // both or neither: what an earlier call found
+    Column coef_mass, coef_square;
+    const Curve* curve = nullptr;
+    const double* known_max = nullptr;  // both or neither: what an earlier call found
     const double* known_log_sum = nullptr;
     double* max = nullptr;
     double* log_sum = nullptr;
@@ -73,6 +83,7 @@ struct RowsTask {
     int64_t* predicted = nullptr;
     double* target_mass = nullptr;  // Σ of the weights of a matrix target
     double* value = nullptr;
+    double* value_sums = nullptr;  // of each kBlock rows from a multiple of that many on
     MutableView dlogits;
 };
 
@@ -178,6 +189,7 @@ struct Kernels {
 namespace {
 
 constexpr ptrdiff_t kLanes = 16;  // inner loops run over multiples of this: no scalar remainders
+constexpr ptrdiff_t kBlock = 64;  // most rows that are done together
 
 constexpr ptrdiff_t round_up(ptrdiff_t count) { return (count + kLanes - 1) & ~(kLanes - 1); }
 

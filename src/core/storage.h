@@ -8,6 +8,10 @@
 #include <cstdint>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
 #include "kernels.h"
 #include "vmath.h"
 
@@ -81,6 +85,31 @@ inline void narrow(float x, Half& out) {
 inline void narrow(double x, Half& out) { narrow(static_cast<float>(x), out); }
 
 inline void narrow(double x, Bfloat& out) { narrow(static_cast<float>(x), out); }
+
+// Write 64 bytes past the caches, to an address that is a multiple of 64: memory that is only written need not be read,
+// which ordinary stores begin with. `finish_streams` comes before another thread may read them.
+
+constexpr ptrdiff_t kLine = 64;
+
+inline void stream_line(const void* line, void* out) {
+#if defined(__AVX512F__)
+    _mm512_stream_si512(static_cast<__m512i*>(out), _mm512_load_si512(line));
+#elif defined(__AVX__)
+    for (int i = 0; i < 2; ++i)
+        _mm256_stream_si256(static_cast<__m256i*>(out) + i, _mm256_load_si256(static_cast<const __m256i*>(line) + i));
+#elif defined(__SSE2__)
+    for (int i = 0; i < 4; ++i)
+        _mm_stream_si128(static_cast<__m128i*>(out) + i, _mm_load_si128(static_cast<const __m128i*>(line) + i));
+#else
+    std::memcpy(out, line, kLine);
+#endif
+}
+
+inline void finish_streams() {
+#ifdef __SSE2__
+    _mm_sfence();
+#endif
+}
 
 // Call body(T{}) with T the stored type.
 template <class Body>

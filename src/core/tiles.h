@@ -10,6 +10,9 @@ namespace {
 
 // A tile holds class k of lane i at k · kLanes + i. Lanes without a row hold zeros.
 
+constexpr ptrdiff_t kFew = 8;              // classes that are summed in float
+constexpr ptrdiff_t kTileBytes = 1 << 12;  // of tiles that are settled together
+
 // Four rows of four floats, turned about their diagonal.
 using Four = float __attribute__((vector_size(16)));
 
@@ -55,13 +58,15 @@ struct TileRows {
     const ViewOf<Byte>& view;
     ptrdiff_t begin, count;
     ptrdiff_t row_stride = view.strides[view.n_axes - 1];
-    bool evenly = count == kLanes && run_from(view, begin) >= count;  // sixteen rows, equally far apart
-    bool as_lanes = evenly && row_stride == kSize;                    // side by side, as the lanes are
-    bool beside = view.class_stride == kSize;                         // each row's classes side by side
+    bool evenly = count == kLanes && run_from(view, begin) >= count;        // sixteen rows, equally far apart
+    bool as_lanes = evenly && row_stride == kSize;                          // side by side, as the lanes are
+    bool beside = view.class_stride == kSize;                               // each row's classes side by side
+    bool dense = evenly && beside && row_stride == view.n_classes * kSize;  // nor anything between the rows
 };
 
+// `spare` has room for the tile.
 template <class Real>
-[[gnu::noinline]] void load_tile(const View& view, ptrdiff_t begin, ptrdiff_t count, Real* tile) {
+[[gnu::noinline]] void load_tile(const View& view, ptrdiff_t begin, ptrdiff_t count, Real* spare, Real* tile) {
     const ptrdiff_t n = view.n_classes, apart = view.class_stride;
     with_type(view.dtype, [&](auto type) {
         using T = decltype(type);
@@ -75,11 +80,18 @@ template <class Real>
             }
             return;
         }
-        if constexpr (sizeof(T) == 4 && sizeof(Real) == 4) {
-            if (rows.evenly && rows.beside) {
+        if constexpr (sizeof(Real) == 4) {
+            const T* x = reinterpret_cast<const T*>(first);
+            if (sizeof(T) == 4 && rows.evenly && rows.beside) {
                 const ptrdiff_t stride = rows.row_stride / rows.kSize;
-                const float* x = reinterpret_cast<const float*>(first);
-                for (int i = 0; i < kLanes; i += 4) turn_rows(x + i * stride, stride, n, tile + i, kLanes);
+                const float* from = reinterpret_cast<const float*>(first);
+                for (int i = 0; i < kLanes; i += 4) turn_rows(from + i * stride, stride, n, tile + i, kLanes);
+                return;
+            }
+            if (rows.dense) {
+#pragma omp simd
+                for (ptrdiff_t k = 0; k < n * kLanes; ++k) spare[k] = widen(x[k]);
+                for (int i = 0; i < kLanes; i += 4) turn_rows(spare + i * n, n, n, tile + i, kLanes);
                 return;
             }
         }
@@ -115,11 +127,18 @@ template <class Real>
             }
             return;
         }
-        if constexpr (sizeof(T) == 4 && sizeof(Real) == 4) {
-            if (rows.evenly && rows.beside) {
+        if constexpr (sizeof(Real) == 4) {
+            if (sizeof(T) == 4 && rows.evenly && rows.beside) {
                 const ptrdiff_t stride = rows.row_stride / rows.kSize;
                 float* out = reinterpret_cast<float*>(first);
                 for (int i = 0; i < kLanes; i += 4) turn_columns(tile + i, kLanes, n, out + i * stride, stride);
+                return;
+            }
+            if (rows.dense) {
+                for (int i = 0; i < kLanes; i += 4) turn_columns(tile + i, kLanes, n, spare + i * n, n);
+                T* out = reinterpret_cast<T*>(first);
+#pragma omp simd
+                for (ptrdiff_t k = 0; k < n * kLanes; ++k) narrow(spare[k], out[k]);
                 return;
             }
         }
@@ -138,104 +157,128 @@ template <class Real>
     });
 }
 
+void transform_tile(const RowsTask& task, double* z) {
+    const ptrdiff_t n = task.logits.n_classes;
+    cap(task, n * kLanes, z);
+    for (ptrdiff_t k = 0; task.offset && k < n; ++k)
+        for (ptrdiff_t i = 0; i < kLanes; ++i) z[k * kLanes + i] = task.scale * z[k * kLanes + i] + task.offset[k];
+}
+
+void transform_tile(const RowsTask&, float*) {}  // those are computed in double
+
+// Sixteen rows of a block, from its row `at` on.
 template <class Real>
 struct Tile {
     using Exp = RelativeExp<Real>;
 
     const RowsTask& task;
+    Block& block;
+    ptrdiff_t at, count;
     double scale;  // z' = scale · z
     Real* z;
     Real* e;
     Real* q;    // the target's probabilities
     Real* raw;  // the logits before a soft cap
-    typename Exp::Lanes exp = {};
-    alignas(64) double top[kLanes] = {}, rest[kLanes] = {}, inverse[kLanes] = {}, others[kLanes] = {};
+    alignas(64) double z_label[kLanes] = {};
 
-    void find_top() {
+    void load(Real* spare) const {
+        const ptrdiff_t size = task.logits.n_classes * kLanes;
+        load_tile(task.logits, block.begin + at, count, spare, z);
+        if (task.softcap > 0.0) __builtin_memcpy(raw, z, static_cast<size_t>(size) * sizeof(Real));
+        transform_tile(task, z);
+        if (task.target.probs.data) load_tile(task.target.probs, block.begin + at, count, spare, q);
+    }
+
+    void find_top() const {
         alignas(64) Real highest[kLanes];
         for (ptrdiff_t i = 0; i < kLanes; ++i) highest[i] = static_cast<Real>(-kInf);
         for (ptrdiff_t k = 0; k < task.logits.n_classes; ++k)
 #pragma omp simd
             for (ptrdiff_t i = 0; i < kLanes; ++i) highest[i] = larger(z[k * kLanes + i], highest[i]);
-        for (ptrdiff_t i = 0; i < kLanes; ++i) top[i] = static_cast<double>(highest[i]);
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < kLanes; ++i) block.top[at + i] = static_cast<double>(highest[i]);
     }
 
     template <bool kPlain>
-    [[gnu::noinline]] void exponentiate_lanes() {
-        const typename Exp::Lanes lanes = exp;
+    [[gnu::noinline]] void exponentiate_lanes(const typename Exp::Lanes& prepared) {
+        const typename Exp::Lanes lanes = prepared;
+        alignas(64) Real of_z[kLanes], of_e[kLanes];
+        alignas(64) int32_t label[kLanes];
+        for (ptrdiff_t i = 0; i < kLanes; ++i) of_z[i] = of_e[i] = Real{0};
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < kLanes; ++i) label[i] = static_cast<int32_t>(block.label[at + i]);
         alignas(64) double below[kLanes];
         alignas(64) int32_t ties[kLanes];
         alignas(64) Real highest[kLanes];
         for (ptrdiff_t i = 0; i < kLanes; ++i) below[i] = 0.0;
         for (ptrdiff_t i = 0; i < kLanes; ++i) ties[i] = -1;  // the largest itself is not among the rest
-        for (ptrdiff_t i = 0; i < kLanes; ++i) highest[i] = static_cast<Real>(top[i]);
-        for (ptrdiff_t start = 0; start < task.logits.n_classes; start += kShort) {
-            const ptrdiff_t end = smaller(start + kShort, task.logits.n_classes);
-            alignas(64) double part[kLanes];  // a sum of sums, whose rounding does not grow with the classes
-            for (ptrdiff_t i = 0; i < kLanes; ++i) part[i] = 0.0;
-            for (ptrdiff_t k = start; k < end; ++k)
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < kLanes; ++i) highest[i] = static_cast<Real>(block.top[at + i]);
+        const ptrdiff_t n = task.logits.n_classes;
+        for (ptrdiff_t start = 0; start < n; start += kFew) {
+            const ptrdiff_t end = smaller(start + kFew, n);
+            alignas(64) Real part[kLanes];
+            for (ptrdiff_t i = 0; i < kLanes; ++i) part[i] = Real{0};
+            for (int32_t k = start; k < end; ++k)
 #pragma omp simd
                 for (int i = 0; i < kLanes; ++i) {
                     const Real value = z[k * kLanes + i];
                     const Real power = lanes.template at<kPlain>(i, value);
                     e[k * kLanes + i] = power;
-                    part[i] += static_cast<double>(value == highest[i] ? Real{0} : power);
+                    part[i] += value == highest[i] ? Real{0} : power;
                     ties[i] += value == highest[i] ? 1 : 0;
+                    of_z[i] = label[i] == k ? value : of_z[i];
+                    of_e[i] = label[i] == k ? power : of_e[i];
                 }
 #pragma omp simd
-            for (int i = 0; i < kLanes; ++i) below[i] += part[i];
+            for (int i = 0; i < kLanes; ++i) below[i] += static_cast<double>(part[i]);
         }
 #pragma omp simd
         for (ptrdiff_t i = 0; i < kLanes; ++i) {
-            const double sum = below[i] / Exp::kUnit + static_cast<double>(ties[i]);
-            rest[i] = top[i] - top[i] == 0.0 ? sum : kNaN;
+            const double sum = below[i] / Exp::kUnit + static_cast<double>(ties[i]), top = block.top[at + i];
+            block.rest[at + i] = top - top == 0.0 ? sum : kNaN;
+            block.at_label[at + i] = static_cast<double>(of_e[i]) / Exp::kUnit;
+            z_label[i] = static_cast<double>(of_z[i]);
         }
     }
 
     void exponentiate() {
-        exp.prepare(scale, top);
+        typename Exp::Lanes exp;
+        exp.prepare(scale, block.top + at);
         if (exp.plain)
-            exponentiate_lanes<true>();
+            exponentiate_lanes<true>(exp);
         else
-            exponentiate_lanes<false>();
+            exponentiate_lanes<false>(exp);
     }
 
-    void find_statistics(Block& block, ptrdiff_t at, ptrdiff_t count) {
+    void find_statistics() {
         const ptrdiff_t n = task.logits.n_classes;
         find_top();
         exponentiate();
-        alignas(64) Real z_label[kLanes], e_label[kLanes];
-        for (ptrdiff_t i = 0; i < kLanes; ++i) {
-            const int64_t label = block.label[at + i] < 0 ? 0 : block.label[at + i];
-            z_label[i] = z[label * kLanes + i];
-            e_label[i] = e[label * kLanes + i];
-        }
-#pragma omp simd
+        double* top = block.top + at;
+        double* rest = block.rest + at;
+        int64_t unknown = 0;
+#pragma omp simd reduction(| : unknown)
         for (ptrdiff_t i = 0; i < kLanes; ++i) {
             const bool labelled = block.label[at + i] >= 0;
-            const double relative = scale * (static_cast<double>(z_label[i]) - top[i]);
-            const double without = 1.0 + (rest[i] - static_cast<double>(e_label[i]) / Exp::kUnit);
-            inverse[i] = 1.0 / (1.0 + rest[i]);
-            others[i] = (relative == 0.0 ? rest[i] : without) * inverse[i];
-            block.rest[at + i] = rest[i];
+            const double relative = scale * (z_label[i] - top[i]);
             block.max[at + i] = scale * top[i];
             block.target_logit[at + i] = labelled ? relative : 0.0;
+            unknown |= rest[i] == rest[i] ? 0 : 1;
         }
-        if (task.target.probs.data)
+        if (task.target.probs.data) {
             weigh([&](ptrdiff_t k, ptrdiff_t i) { return static_cast<double>(q[k * kLanes + i]); },
                   block.target_logit + at);
-        for (ptrdiff_t k = 0; task.target_mass && task.target.probs.data && k < n; ++k)
-#pragma omp simd
-            for (ptrdiff_t i = 0; i < kLanes; ++i) block.target_mass[at + i] += static_cast<double>(q[k * kLanes + i]);
+            find_mass();
+        }
         if (task.class_coef.data)
             weigh([&](ptrdiff_t k, ptrdiff_t) { return task.class_coef[k]; }, block.mean_logit + at);
-        if (task.expected_logit)
-            weigh([&](ptrdiff_t k,
-                      ptrdiff_t i) { return static_cast<double>(e[k * kLanes + i]) / Exp::kUnit * inverse[i]; },
+        if (task.expected_logit) {
+            weigh([&](ptrdiff_t k, ptrdiff_t i) { return static_cast<double>(e[k * kLanes + i]) / Exp::kUnit; },
                   block.expected_logit + at);
-        bool all_known = true;
-        for (ptrdiff_t i = 0; i < kLanes; ++i) all_known &= rest[i] == rest[i];
-        for (ptrdiff_t i = 0; !all_known && i < count; ++i) {
+            for (ptrdiff_t i = 0; i < kLanes; ++i) block.expected_logit[at + i] /= 1.0 + rest[i];
+        }
+        for (ptrdiff_t i = 0; unknown && i < count; ++i) {
             if (rest[i] == rest[i]) continue;
             if (block.label[at + i] >= 0 || task.target.probs.data) block.target_logit[at + i] = kNaN;
             if (task.class_coef.data) block.mean_logit[at + i] = kNaN;
@@ -252,6 +295,8 @@ struct Tile {
     // out_i = Σ_k coef(k, i) z'_ki relative to the top, where 0 · (-inf) is 0.
     template <class Coef>
     void weigh(const Coef& coef, double* out) const {
+        const double* top = block.top + at;
+        for (ptrdiff_t i = 0; i < kLanes; ++i) out[i] = 0.0;
         for (ptrdiff_t start = 0; start < task.logits.n_classes; start += kShort) {
             const ptrdiff_t end = smaller(start + kShort, task.logits.n_classes);
             alignas(64) double part[kLanes];
@@ -267,47 +312,57 @@ struct Tile {
         }
     }
 
-    void use_known(const Block& block, ptrdiff_t at, ptrdiff_t count) {
-        for (ptrdiff_t i = 0; i < kLanes; ++i) top[i] = i < count ? task.known_max[block.begin + at + i] / scale : 0.0;
+    void find_mass() const {
+        const ptrdiff_t n = task.logits.n_classes;
+        if (!task.target_mass && !task.coef_mass.data) return;
+        alignas(64) int64_t any[kLanes];
+        for (ptrdiff_t i = 0; i < kLanes; ++i) any[i] = 0;
+        for (ptrdiff_t i = 0; i < kLanes; ++i) block.target_mass[at + i] = 0.0;
+        for (ptrdiff_t k = 0; k < n; ++k)
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < kLanes; ++i) {
+                block.target_mass[at + i] += static_cast<double>(q[k * kLanes + i]);
+                any[i] |= q[k * kLanes + i] != Real{0} ? 1 : 0;
+            }
+        for (ptrdiff_t i = 0; task.coef_mass.data && i < count; ++i)
+            if (!any[i]) block.drop(at + i);
+    }
+
+    void use_known() {
+        for (ptrdiff_t i = 0; i < count; ++i) block.max[at + i] = task.known_max[block.begin + at + i];
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < kLanes; ++i) block.top[at + i] = block.max[at + i] / scale;
         exponentiate();
-        for (ptrdiff_t i = 0; i < count; ++i) {
-            const double max = task.known_max[block.begin + at + i], log_sum = task.known_log_sum[block.begin + at + i];
-            const int64_t label = block.label[at + i];
-            inverse[i] = exp_nonpositive(-log_sum);
-            if (label < 0) continue;
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < kLanes; ++i) {
             // Not scale · (z - top): of a rounded maximum the division does not give the top back.
-            const double relative = scale * static_cast<double>(z[label * kLanes + i]) - max;
-            others[i] = -expm1_nonpositive(relative - log_sum);
+            const double relative = scale * z_label[i] - block.max[at + i];
+            block.target_logit[at + i] = block.label[at + i] >= 0 ? relative : 0.0;
         }
     }
 
     // Turn e into the gradient; exact zeros in lanes without a live row.
-    void make_gradient(const Block& block, ptrdiff_t at, ptrdiff_t count) {
+    void make_gradient() const {
         const ptrdiff_t n = task.logits.n_classes;
-        const double chain = task.scale;
         constexpr Real kDown = static_cast<Real>(1.0 / Exp::kUnit);
-        alignas(64) Real factor[kLanes], by_target[kLanes], by_class[kLanes], at_label[kLanes];
-        alignas(64) int32_t live[kLanes];
+        alignas(64) Real factor[kLanes], by_target[kLanes], by_class[kLanes], of_label[kLanes];
+        alignas(64) int32_t live[kLanes], label[kLanes];
 #pragma omp simd
         for (ptrdiff_t i = 0; i < kLanes; ++i) {
-            const double softmax = block.by_softmax[at + i], target = block.by_target[at + i];
-            factor[i] = static_cast<Real>(chain * softmax * inverse[i]);
-            by_target[i] = static_cast<Real>(chain * target);
-            by_class[i] = static_cast<Real>(chain * block.by_class[at + i]);
-            // p - 1 as minus the other probabilities, which are there still where p rounds to 1.
-            at_label[i] = static_cast<Real>(chain * ((softmax + target) - softmax * others[i]));
-            live[i] = (softmax != 0.0) | (target != 0.0) | (block.by_class[at + i] != 0.0);
+            factor[i] = static_cast<Real>(block.factor[at + i]);
+            by_target[i] = static_cast<Real>(block.of_target[at + i]);
+            by_class[i] = static_cast<Real>(block.of_class[at + i]);
+            of_label[i] = static_cast<Real>(block.of_label[at + i]);
+            live[i] = block.live[at + i] != 0 ? -1 : 0;
+            label[i] = static_cast<int32_t>(block.label[at + i]);
         }
-        for (ptrdiff_t k = 0; k < n; ++k)
+        for (int32_t k = 0; k < n; ++k)
 #pragma omp simd
-            for (ptrdiff_t i = 0; i < kLanes; ++i) {
+            for (int i = 0; i < kLanes; ++i) {
                 const Real product = factor[i] * (kDown * e[k * kLanes + i]);
-                e[k * kLanes + i] = live[i] ? product : Real{0};
+                const Real slope = label[i] == k ? of_label[i] : product;
+                e[k * kLanes + i] = live[i] ? slope : Real{0};
             }
-        for (ptrdiff_t i = 0; i < count; ++i) {
-            const int64_t label = block.label[at + i];
-            if (label >= 0 && live[i]) e[label * kLanes + i] = at_label[i];
-        }
         for (ptrdiff_t k = 0; task.class_coef.data && k < n; ++k) {
             const Real c = static_cast<Real>(task.class_coef[k]);
 #pragma omp simd
@@ -327,46 +382,51 @@ struct Tile {
     }
 };
 
-void transform_tile(const RowsTask& task, double* z) {
-    const ptrdiff_t n = task.logits.n_classes;
-    cap(task, n * kLanes, z);
-    for (ptrdiff_t k = 0; task.offset && k < n; ++k)
-        for (ptrdiff_t i = 0; i < kLanes; ++i) z[k * kLanes + i] = task.scale * z[k * kLanes + i] + task.offset[k];
-}
-
-void transform_tile(const RowsTask&, float*) {}  // those are computed in double
-
 template <class Real>
 void tiles(const RowsTask& task, ptrdiff_t begin, ptrdiff_t end) {
-    const ptrdiff_t size = task.logits.n_classes * kLanes;
-    const bool statistics = wants_statistics(task);
-    const Buffer<Real> z(size), e(size), q(task.target.probs.data ? size : 0), raw(task.softcap > 0.0 ? size : 0);
-    Tile<Real> tile{task, task.offset ? 1.0 : task.scale, z.get(), e.get(), q.get(), raw.get()};
+    const ptrdiff_t n = task.logits.n_classes, size = n * kLanes;
+    const bool statistics = wants_statistics(task), gradient = task.dlogits.data != nullptr;
+    // Rows wait for each other until their block is settled, as many as the first cache holds.
+    const ptrdiff_t fit = kTileBytes / (size * static_cast<ptrdiff_t>(sizeof(Real)));
+    const ptrdiff_t n_tiles = fit < 1 ? 1 : smaller(fit, kBlock / kLanes), together = n_tiles * kLanes;
+    const Buffer<Real> z(n_tiles * size), e(n_tiles * size), spare(size),
+        q(task.target.probs.data ? n_tiles * size : 0), raw(task.softcap > 0.0 ? n_tiles * size : 0);
     Block block;
-    for (ptrdiff_t start = begin; start < end; start += kBlock) {
-        block.open(task, start, smaller(kBlock, end - start));
+    for (ptrdiff_t start = begin; start < end; start += block.count) {
+        block.open(task, start, smaller(smaller(together, kBlock - start % kBlock), end - start));
+        const auto tile_at = [&](ptrdiff_t at) {
+            const ptrdiff_t i = at / kLanes;
+            const double scale = task.offset ? 1.0 : task.scale;
+            return Tile<Real>{task,
+                              block,
+                              at,
+                              smaller(kLanes, block.count - at),
+                              scale,
+                              z.get() + i * size,
+                              e.get() + i * size,
+                              q.get() + i * size,
+                              raw.get() + i * size};
+        };
+        // First all are read: what was just written in fours cannot be read in sixteens before it has left the core.
+        const auto takes_part = [&](ptrdiff_t at) { return statistics || block.any_live(at); };
+        for (ptrdiff_t at = 0; at < block.count; at += kLanes)
+            if (takes_part(at)) tile_at(at).load(spare.get());
         for (ptrdiff_t at = 0; at < block.count; at += kLanes) {
-            const ptrdiff_t count = smaller(kLanes, block.count - at);
-            bool any_live = false;
-            for (ptrdiff_t i = 0; i < count; ++i) any_live |= block.plan(at + i).live();
-            if (any_live || statistics) {
-                load_tile(task.logits, start + at, count, tile.z);
-                if (task.softcap > 0.0) __builtin_memcpy(tile.raw, tile.z, static_cast<size_t>(size) * sizeof(Real));
-                transform_tile(task, tile.z);
-                if (task.target.probs.data) load_tile(task.target.probs, start + at, count, tile.q);
-                if (task.known_log_sum)
-                    tile.use_known(block, at, count);
-                else
-                    tile.find_statistics(block, at, count);
-            }
-            if (!task.dlogits.data) continue;
-            if (any_live)
-                tile.make_gradient(block, at, count);
+            if (!takes_part(at)) continue;
+            if (task.known_log_sum)
+                tile_at(at).use_known();
+            else
+                tile_at(at).find_statistics();
+        }
+        block.settle(task);
+        for (ptrdiff_t at = 0; gradient && at < block.count; at += kLanes) {
+            const Tile<Real> tile = tile_at(at);
+            if (block.any_live(at))
+                tile.make_gradient();
             else
                 for (ptrdiff_t k = 0; k < size; ++k) tile.e[k] = Real{0};
-            store_tile(tile.e, start + at, count, tile.z, task.dlogits);
+            store_tile(tile.e, start + at, tile.count, spare.get(), task.dlogits);
         }
-        block.close(task);
     }
 }
 
