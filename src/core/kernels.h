@@ -83,8 +83,16 @@ struct RowsTask {
     int64_t* predicted = nullptr;
     double* target_mass = nullptr;  // Σ of the weights of a matrix target
     double* value = nullptr;
+    double* nll = nullptr;  // log_sum - target_logit
+    double* lse = nullptr;
     double* value_sums = nullptr;  // of each kBlock rows from a multiple of that many on
     MutableView dlogits;
+};
+
+// What there is among class indices.
+struct Census {
+    ptrdiff_t live = 0;     // how many are not ignore_index
+    ptrdiff_t outside = 0;  // how many of those are no class
 };
 
 // Binary decisions, one an element: rows of labels side by side. See elements.cpp for the curves; the sum of
@@ -174,6 +182,7 @@ struct HashTask {
 struct Kernels {
     const char* level;
     void (*rows)(const RowsTask&, ptrdiff_t begin, ptrdiff_t end);
+    Census (*take_census)(const RowTarget&, ptrdiff_t n_rows, ptrdiff_t n_classes);
     void (*elements)(const ElementsTask&, ptrdiff_t begin, ptrdiff_t end);
     void (*row_softmax)(const SoftmaxTask&, ptrdiff_t begin, ptrdiff_t end);
     void (*row_log_softmax)(const SoftmaxTask&, ptrdiff_t begin, ptrdiff_t end);
@@ -197,6 +206,23 @@ constexpr ptrdiff_t element_size(DType dtype) { return dtype == DType::float64 ?
 
 // The number of bins of a class: two outside [2^-30, 2^30), and 2^bits for each of its 60 powers of two.
 constexpr ptrdiff_t n_bins_for(int bits) { return (ptrdiff_t{60} << bits) + 2; }
+
+// Call body(index) with the class indices of a target, as an array of their type.
+template <class Body>
+void with_index(const RowTarget& target, const Body& body) {
+    switch (target.index_type) {
+        case IndexType::int64:
+            return body(static_cast<const int64_t*>(target.index));
+        case IndexType::int32:
+            return body(static_cast<const int32_t*>(target.index));
+        case IndexType::int16:
+            return body(static_cast<const int16_t*>(target.index));
+        case IndexType::int8:
+            return body(static_cast<const int8_t*>(target.index));
+        case IndexType::uint8:
+            return body(static_cast<const uint8_t*>(target.index));
+    }
+}
 
 }  // namespace
 

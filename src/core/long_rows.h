@@ -288,7 +288,7 @@ struct LongRow {
             const Dot found = dot_probs(top);
             block.target_logit[j] = known ? scale * found.product : kNaN;
             block.target_mass[j] = found.mass;
-            if (task.coef_mass.data && found.mass == 0.0 && !found.any) block.drop(j);
+            if (task.coef_mass.data && found.mass == 0.0 && !found.any) block.drop_target(j);
         }
         if (label < 0 && !task.target.probs.data) block.target_logit[j] = 0.0;
         if (task.class_coef.data && known)

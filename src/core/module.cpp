@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "reduction.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -171,51 +172,6 @@ ViewOf<Byte> view_of(const nb::tuple& parts) {
     return view;
 }
 
-// Return the first row whose index is no class, or -1.
-ptrdiff_t first_outside(const RowTarget& target, ptrdiff_t n_rows, ptrdiff_t n_classes) {
-    const auto search = [&](const auto* index) {
-        ptrdiff_t outside = 0;
-        for (ptrdiff_t i = 0; i < n_rows; ++i) {
-            const int64_t y = index[i];
-            outside += (y < 0 || y >= n_classes) && y != target.ignore_index;
-        }
-        for (ptrdiff_t i = 0; outside && i < n_rows; ++i) {
-            const int64_t y = index[i];
-            if ((y < 0 || y >= n_classes) && y != target.ignore_index) return i;
-        }
-        return ptrdiff_t{-1};
-    };
-    switch (target.index_type) {
-        case IndexType::int64:
-            return search(static_cast<const int64_t*>(target.index));
-        case IndexType::int32:
-            return search(static_cast<const int32_t*>(target.index));
-        case IndexType::int16:
-            return search(static_cast<const int16_t*>(target.index));
-        case IndexType::int8:
-            return search(static_cast<const int8_t*>(target.index));
-        case IndexType::uint8:
-            return search(static_cast<const uint8_t*>(target.index));
-    }
-    return -1;
-}
-
-int64_t index_at(const RowTarget& target, ptrdiff_t i) {
-    switch (target.index_type) {
-        case IndexType::int64:
-            return static_cast<const int64_t*>(target.index)[i];
-        case IndexType::int32:
-            return static_cast<const int32_t*>(target.index)[i];
-        case IndexType::int16:
-            return static_cast<const int16_t*>(target.index)[i];
-        case IndexType::int8:
-            return static_cast<const int8_t*>(target.index)[i];
-        case IndexType::uint8:
-            return static_cast<const uint8_t*>(target.index)[i];
-    }
-    return -1;
-}
-
 RowTarget index_target(uintptr_t index, int type, int64_t ignore_index) {
     RowTarget target;
     target.index = at<const void>(index);
@@ -224,8 +180,20 @@ RowTarget index_target(uintptr_t index, int type, int64_t ignore_index) {
     return target;
 }
 
+// Return the first row whose index is no class, of which there is one.
+ptrdiff_t first_outside(const RowTarget& target, ptrdiff_t n_classes) {
+    ptrdiff_t i = 0;
+    with_index(target, [&](const auto* index) {
+        while (int64_t{index[i]} == target.ignore_index || (index[i] >= 0 && index[i] < n_classes)) ++i;
+    });
+    return i;
+}
+
+// Rows are shared out in whole blocks, since their values are summed block by block.
 void run_rows(const RowsTask& task, int threads) {
-    share(task.logits.n_rows, threads, [&](ptrdiff_t begin, ptrdiff_t end) { active->rows(task, begin, end); });
+    const ptrdiff_t n = task.logits.n_rows;
+    share((n + kBlock - 1) / kBlock, threads,
+          [&](ptrdiff_t begin, ptrdiff_t end) { active->rows(task, begin * kBlock, std::min(end * kBlock, n)); });
 }
 
 // See RowsTask. Returns the first row whose index is no class (and does nothing then), or -1.
@@ -259,79 +227,62 @@ ptrdiff_t rows(nb::tuple logits, nb::tuple dlogits, uintptr_t target, int target
     task.target_mass = at<double>(target_mass);
     task.value = at<double>(value);
     nb::gil_scoped_release no_gil;
-    if (task.target.index) {
-        const ptrdiff_t outside = first_outside(task.target, task.logits.n_rows, task.logits.n_classes);
-        if (outside >= 0) return outside;
-    }
+    const ptrdiff_t n_classes = task.logits.n_classes;
+    if (task.target.index && active->take_census(task.target, task.logits.n_rows, n_classes).outside > 0)
+        return first_outside(task.target, n_classes);
     run_rows(task, threads);
     return -1;
 }
 
-// Cross-entropy of class indices, reduced, in one pass: what is called most, with the least around it.
-// The smoothed target is keep · onehot + spread / K; a class weight multiplies each class's part. `dlogits` may be none,
-// or the logits themselves, and is that of upstream · value. That product is written to `out`, if that is not 0, as
-// float64 or float32. Returns (denominator, first row whose index is no class or -1).
-nb::tuple cross_entropy(uintptr_t out, bool out_is_double, double upstream, nb::tuple dlogits, nb::tuple logits,
-                        uintptr_t target, int target_type, int64_t ignore_index, double keep, double spread,
-                        uintptr_t class_weight, uintptr_t row_weight, bool mean, double normalizer, double when_empty,
-                        double scale, int threads) {
+// A loss of rows, reduced, value and gradient in one pass, with the least around it: what is called most.
+// The target is class indices, or probabilities times the class weights. `dlogits` may be none, or the logits themselves,
+// and is that of upstream · value. That product is written to `out`, if that is not 0, as float64 or float32. `curve` is
+// empty or what Curve says, in its order. Where they are not 0, `nll` and `lse` get a number a row. Returns
+// (denominator, first row whose index is no class or -1).
+nb::tuple reduced_loss(uintptr_t out, bool out_is_double, double upstream, nb::tuple dlogits, nb::tuple logits,
+                       uintptr_t target, int target_type, int64_t ignore_index, nb::tuple probs, double keep,
+                       double spread, nb::tuple curve, double z_loss, uintptr_t class_weight, uintptr_t class_factor,
+                       uintptr_t row_weight, bool mean, double normalizer, double when_empty, double scale,
+                       uintptr_t nll, uintptr_t lse, int threads) {
     RowsTask task;
     task.logits = view_of<const char>(logits);
     task.dlogits = view_of<char>(dlogits);
     task.scale = scale;
     task.target = index_target(target, target_type, ignore_index);
+    task.target.probs = view_of<const char>(probs);
+    Curve terms;
+    if (curve.size() > 0) {
+        double* const parts[] = {&terms.linear, &terms.bounded, &terms.power, &terms.focused, &terms.focus};
+        for (int part = 0; part < 5; ++part) *parts[part] = nb::cast<double>(curve[part]);
+        task.curve = &terms;
+    }
+    const Reduction how{keep,
+                        spread,
+                        at<const double>(class_weight),
+                        at<const double>(class_factor),
+                        at<const double>(row_weight),
+                        z_loss,
+                        mean,
+                        normalizer};
     const ptrdiff_t n = task.logits.n_rows, n_classes = task.logits.n_classes;
-    const double* by_class = at<const double>(class_weight);
-    const double* by_row = at<const double>(row_weight);
     double total = 0.0, denominator = 0.0;
-    ptrdiff_t outside;
+    ptrdiff_t outside = -1;
     {
         nb::gil_scoped_release no_gil;
-        outside = first_outside(task.target, n, n_classes);
-        if (outside < 0) {
-            std::vector<double> value(n), class_coef, columns;
-            double class_mass = 1.0;
-            const double uniform = 1.0 / static_cast<double>(n_classes);
-            task.class_coef = {spread != 0.0 ? &uniform : nullptr, 0};
-            if (by_class && spread != 0.0) {
-                class_coef.resize(n_classes);
-                class_mass = 0.0;
-                for (ptrdiff_t k = 0; k < n_classes; ++k) class_mass += class_coef[k] = by_class[k] * uniform;
-                task.class_coef = {class_coef.data(), 1};
-            }
-            ptrdiff_t live = 0;
-            for (ptrdiff_t i = 0; i < n; ++i) {
-                const int64_t y = index_at(task.target, i);
-                if (y == ignore_index) continue;
-                live += 1;
-                if (by_class || by_row) denominator += (by_class ? by_class[y] : 1.0) * (by_row ? by_row[i] : 1.0);
-            }
-            if (!by_class && !by_row) denominator = static_cast<double>(live);
-            if (normalizer > 0.0) denominator = normalizer;
-            const double share_of_row = upstream * (!mean ? 1.0 : denominator != 0.0 ? 1.0 / denominator : 0.0);
-            double whole[3] = {share_of_row * (keep + spread * class_mass), -share_of_row * keep,
-                               -share_of_row * spread};
-            if (by_class || by_row) {
-                columns.resize(3 * n);
-                for (ptrdiff_t i = 0; i < n; ++i) {
-                    const int64_t y = index_at(task.target, i);
-                    const double weight = y == ignore_index || !by_class ? 1.0 : by_class[y];
-                    const double upstream = share_of_row * (by_row ? by_row[i] : 1.0);
-                    columns[i] = upstream * (keep * weight + spread * class_mass);
-                    columns[n + i] = -upstream * keep * weight;
-                    columns[2 * n + i] = -upstream * spread;
-                }
-                task.coef_softmax = {columns.data(), 1};
-                task.coef_target = {columns.data() + n, 1};
-                task.coef_class = {columns.data() + 2 * n, 1};
-            } else {
-                task.coef_softmax = {whole, 0};
-                task.coef_target = {whole + 1, 0};
-                task.coef_class = {whole + 2, 0};
-            }
-            task.value = value.data();
+        Census census{n, 0};
+        if (task.target.index) census = active->take_census(task.target, n, n_classes);
+        if (census.outside > 0) {
+            outside = first_outside(task.target, n_classes);
+        } else {
+            denominator = how.denominator(task.target, n, census.live);
+            Coefficients coefficients;
+            coefficients.give(task, how, upstream * (!mean ? 1.0 : denominator != 0.0 ? 1.0 / denominator : 0.0));
+            std::vector<double> sums((n + kBlock - 1) / kBlock);
+            task.value_sums = sums.data();
+            task.nll = at<double>(nll);
+            task.lse = at<double>(lse);
             run_rows(task, threads);
-            for (ptrdiff_t i = 0; i < n; ++i) total += value[i];
+            for (const double sum : sums) total += sum;
         }
     }
     if (mean && denominator == 0.0) total = when_empty;
@@ -475,7 +426,7 @@ NB_MODULE(_native, m) {
     use_level("v4");
     m.def("use_level", &use_level, "cap"_a);
     m.def("rows", &rows);
-    m.def("cross_entropy", &cross_entropy);
+    m.def("reduced_loss", &reduced_loss);
     m.def("elements", &elements);
     m.def("expect_writes", &expect_writes);
     m.def("row_softmax", &row_softmax, "logits"_a.noconvert(), "scale"_a, "log"_a, "out"_a.noconvert(), "threads"_a);

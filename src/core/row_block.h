@@ -72,18 +72,7 @@ void read_labels(const RowTarget& target, ptrdiff_t begin, ptrdiff_t count, int6
             labels[j] = (label < 0) | (label == ignore_index) ? -1 : label;
         }
     };
-    switch (target.index_type) {
-        case IndexType::int64:
-            return read(static_cast<const int64_t*>(target.index));
-        case IndexType::int32:
-            return read(static_cast<const int32_t*>(target.index));
-        case IndexType::int16:
-            return read(static_cast<const int16_t*>(target.index));
-        case IndexType::int8:
-            return read(static_cast<const int8_t*>(target.index));
-        case IndexType::uint8:
-            return read(static_cast<const uint8_t*>(target.index));
-    }
+    with_index(target, read);
 }
 
 // The members of `task` that rows write, each where it is wanted.
@@ -142,9 +131,10 @@ struct Block {
         return any != 0;
     }
 
-    // A row of weights that are all 0 takes no part.
-    void drop(ptrdiff_t j) {
-        live[j] = 0, by_softmax[j] = by_target[j] = by_class[j] = by_mass[j] = by_square[j] = 0.0;
+    // A row of weights that are all 0 asks for nothing but what every class is asked for.
+    void drop_target(ptrdiff_t j) {
+        by_mass[j] = by_target[j] = by_square[j] = 0.0;
+        live[j] = (by_softmax[j] != 0.0) | (by_class[j] != 0.0);
     }
 
     // Step 2.
@@ -166,6 +156,8 @@ struct Block {
         write(task.expected_logit, expected_logit);
         write(task.target_mass, target_mass);
         write(task.value, value);
+        for (ptrdiff_t j = 0; task.nll && j < count; ++j) task.nll[begin + j] = log_sum[j] - target_logit[j];
+        for (ptrdiff_t j = 0; task.lse && j < count; ++j) task.lse[begin + j] = max[j] + log_sum[j];
         for (ptrdiff_t j = 0; task.predicted && j < count; ++j) task.predicted[begin + j] = predicted[j];
         if (task.value_sums) {
             for (ptrdiff_t at = 0; at < count; at += kLanes) task.value_sums[begin / kBlock] += fold_sum(value + at);

@@ -25,5 +25,22 @@ void rows(const RowsTask& task, ptrdiff_t begin, ptrdiff_t end) {
     return tiles<float>(task, begin, end);
 }
 
+Census take_census(const RowTarget& target, ptrdiff_t n_rows, ptrdiff_t n_classes) {
+    Census census;
+    const int64_t ignore_index = target.ignore_index;
+    with_index(target, [&](const auto* index) {
+        ptrdiff_t live = 0, outside = 0;
+#pragma omp simd reduction(+ : live, outside)
+        for (ptrdiff_t i = 0; i < n_rows; ++i) {
+            const int64_t y = index[i];
+            const bool is_live = y != ignore_index;
+            live += is_live ? 1 : 0;
+            outside += is_live & ((y < 0) | (y >= n_classes)) ? 1 : 0;
+        }
+        census = {live, outside};
+    });
+    return census;
+}
+
 }  // namespace XENT_LEVEL
 }  // namespace xent

@@ -9,6 +9,7 @@ namespace XENT_LEVEL {
 #define XENT_NAME(x) XENT_STRING(x)
 
 void rows(const RowsTask&, ptrdiff_t begin, ptrdiff_t end);
+Census take_census(const RowTarget&, ptrdiff_t n_rows, ptrdiff_t n_classes);
 void elements(const ElementsTask&, ptrdiff_t begin, ptrdiff_t end);
 void row_softmax(const SoftmaxTask&, ptrdiff_t begin, ptrdiff_t end);
 void row_log_softmax(const SoftmaxTask&, ptrdiff_t begin, ptrdiff_t end);
@@ -21,8 +22,9 @@ void row_hash(const HashTask&, ptrdiff_t begin, ptrdiff_t end);
 void fill_multipliers(uint64_t* out, ptrdiff_t n_words);
 
 const Kernels kernels = {
-    XENT_NAME(XENT_LEVEL), rows,           elements,          row_softmax, row_log_softmax,  row_moments, row_scores,
-    histogram_rows,        histogram_tops, histogram_classes, row_hash,    fill_multipliers,
+    XENT_NAME(XENT_LEVEL), rows,        take_census,      elements,       row_softmax,
+    row_log_softmax,       row_moments, row_scores,       histogram_rows, histogram_tops,
+    histogram_classes,     row_hash,    fill_multipliers,
 };
 
 }  // namespace XENT_LEVEL

@@ -325,7 +325,7 @@ struct Tile {
                 any[i] |= q[k * kLanes + i] != Real{0} ? 1 : 0;
             }
         for (ptrdiff_t i = 0; task.coef_mass.data && i < count; ++i)
-            if (!any[i]) block.drop(at + i);
+            if (!any[i]) block.drop_target(at + i);
     }
 
     void use_known() {

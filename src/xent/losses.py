@@ -91,6 +91,11 @@ class Loss(ABC):
         return (1.0, 1.0)
 
     @property
+    def curve_terms(self) -> tuple[float, float, float, float, float] | None:
+        """(a, b, q, c, γ) if the curve is  a nll + b (1 - p^q)/q + c (1 - p)^γ nll,  for which there is a kernel."""
+        return None
+
+    @property
     def convex_curve(self) -> bool:
         """Whether the curve is convex in the logits, for any label and number of classes."""
         return False
@@ -206,6 +211,11 @@ class CrossEntropy(Loss):
         """No powers."""
         return (0.0, 0.0, 0.0)
 
+    @property
+    def curve_terms(self) -> tuple[float, float, float, float, float]:
+        """The first alone."""
+        return (1.0, 0.0, 1.0, 0.0, 0.0)
+
     def curve(self, nll: Any) -> Curve:
         """Return nll and 1."""
         return Curve(nll, namespace(nll).ones_like(nll))
@@ -278,6 +288,11 @@ class Focal(Loss):
         """The same power for both labels."""
         return (self.gamma, self.gamma, 0.0)
 
+    @property
+    def curve_terms(self) -> tuple[float, float, float, float, float]:
+        """The last, or without a focus the first."""
+        return (1.0, 0.0, 1.0, 0.0, 0.0) if self.gamma == 0 else (0.0, 0.0, 1.0, 1.0, self.gamma)
+
     def curve(self, nll: Any) -> Curve:
         """Return (1-p)^γ nll and (1-p)^γ (1 + γ p nll/(1-p)), whose last quotient is 1 at nll = 0."""
         return _focal(nll, self.gamma)
@@ -312,6 +327,11 @@ class Poly1(Loss):
         """Up to ε = 1: the Hessian along v is at least (1 + ε p - max(ε, 0)) Var_p(v)."""
         return self.epsilon <= 1
 
+    @property
+    def curve_terms(self) -> tuple[float, float, float, float, float]:
+        """The first, and ε of the second."""
+        return (1.0, self.epsilon, 1.0, 0.0, 0.0)
+
     def curve(self, nll: Any) -> Curve:
         """Return nll + ε (1-p) and 1 + ε p."""
         xp = namespace(nll)
@@ -342,6 +362,11 @@ class GeneralizedCrossEntropy(Loss):
         super().__post_init__()
         _validate.share(self.name, "q", self.q)
         _validate.positive(self.name, "q", self.q)
+
+    @property
+    def curve_terms(self) -> tuple[float, float, float, float, float]:
+        """The second."""
+        return (0.0, 1.0, self.q, 0.0, 0.0)
 
     def curve(self, nll: Any) -> Curve:
         """Return (1 - p^q)/q and p^q."""
@@ -382,6 +407,11 @@ class SymmetricCrossEntropy(Loss):
     def convex_curve(self) -> bool:
         """Where the bounded part is the smaller one; see Poly-1."""
         return self.alpha >= -self.beta * self.log_zero
+
+    @property
+    def curve_terms(self) -> tuple[float, float, float, float, float]:
+        """The first, and -β A of the second."""
+        return (self.alpha, -self.beta * self.log_zero, 1.0, 0.0, 0.0)
 
     def curve(self, nll: Any) -> Curve:
         """Return α nll - β A (1-p) and α - β A p."""

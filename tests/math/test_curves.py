@@ -48,6 +48,18 @@ NEGATIVE = [
 ]
 
 
+@pytest.mark.parametrize(("loss", "formula"), [case[:2] for case in CURVES], ids=lambda each: str(each)[:60])
+def test_the_terms_that_kernels_are_given_are_the_formula(loss, formula):
+    if loss.curve_terms is None:
+        assert type(loss) is Asymmetric
+        return
+    a, b, q, c, gamma = map(mp.mpf, loss.curve_terms)
+    for nll in map(mp.mpf, ("1e-9", "0.1", "2", "30")):
+        p = mp.exp(-nll)
+        terms = a * nll + b * (1 - p**q) / q + c * (1 - p) ** gamma * nll
+        assert float(abs(terms - formula(nll)) / formula(nll)) < 4 * EPS
+
+
 def shifted(r, gamma):
     return -(r**gamma) * mp.log(1 - r) if r > 0 else mp.mpf(0)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -96,6 +97,96 @@ def test_second_derivatives_of_either_path(shape, options):
         products.append((gradient, product, third))
     for ours, torchs in zip(*products, strict=True):
         torch.testing.assert_close(ours, torchs, rtol=1e-9, atol=1e-14)
+
+
+CURVED = [
+    xent.Focal(2.0), xent.Focal(0.5), xent.Focal(1.5, z_loss=0.01), xent.Poly1(0.7), xent.GeneralizedCrossEntropy(0.6),
+    xent.SymmetricCrossEntropy(0.2, 0.9),
+]  # fmt: skip
+LINEAR = [xent.CrossEntropy(), xent.CrossEntropy(label_smoothing=0.1), xent.CrossEntropy(z_loss=0.01)]
+
+
+@pytest.mark.parametrize("shape", [SMALL, LARGE])
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "is_index"), [(loss, True) for loss in CURVED + LINEAR] + [(loss, False) for loss in LINEAR], ids=str
+)
+def test_one_pass_is_the_plain_formula_and_its_derivatives(loss, is_index, is_weighted, shape):
+    logits, target = problem(shape)
+    generator = torch.Generator().manual_seed(5)
+    weight = sample_weight = None
+    count = (target != -100).double()
+    if is_weighted:
+        weight = torch.rand(shape[1], generator=generator, dtype=torch.float64) + 0.5
+        sample_weight = torch.rand(shape[0], generator=generator, dtype=torch.float64)
+        count = torch.where(target == -100, 0.0, weight[target.clamp(min=0)]) * sample_weight
+    if isinstance(loss, xent.Focal) and is_weighted:
+        loss = xent.Focal(loss.gamma, alpha=tuple(weight.flip(0).tolist()), z_loss=loss.z_loss)
+    if not is_index:
+        target = torch.softmax(torch.randn(shape, generator=generator, dtype=torch.float64), 1)
+        target[::9] = 0.0
+        count = torch.ones(shape[0], dtype=torch.float64) if sample_weight is None else sample_weight
+    else:
+        with torch.no_grad():
+            logits[target == -100] = torch.nan
+
+    options = {"weight": weight, "sample_weight": sample_weight, "loss": loss, "temperature": 1.3}
+    ours = xent.torch.cross_entropy(logits, target, **options)
+    assert ours.grad_fn.name().startswith("_Keeping")
+    values = _plain.row_values(loss, logits, target, weight, -100, 1 / 1.3, None, None)
+    plain = (values if sample_weight is None else _plain.times(sample_weight, values)).sum() / count.sum()
+    direction = torch.randn(shape, generator=generator, dtype=torch.float64)
+    results = []
+    for value in (ours, plain):
+        (gradient,) = torch.autograd.grad(value, logits, create_graph=True)
+        (product,) = torch.autograd.grad((gradient * direction).nansum(), logits)
+        results.append((value, gradient, torch.nan_to_num(product)))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-15)
+    if is_index:
+        assert torch.equal(results[0][1][target == -100], torch.zeros_like(logits[target == -100]))
+
+
+def test_probabilities_that_are_all_zero_are_smoothed_as_torch_has_it():
+    for shape in (SMALL, LARGE):
+        logits, _ = problem(shape)
+        target = torch.softmax(torch.randn(shape, generator=torch.Generator().manual_seed(6), dtype=torch.float64), 1)
+        target[3] = 0.0
+        for reduction in ("none", "mean", "sum"):
+            for eps in (0.0, 0.1):
+                options = {"reduction": reduction, "label_smoothing": eps}
+                ours = xent.torch.cross_entropy(logits, target, **options)
+                torchs = torch.nn.functional.cross_entropy(logits, target, **options)
+                torch.testing.assert_close(ours, torchs, rtol=1e-13, atol=1e-15)
+                of_ours, of_torch = (torch.autograd.grad(each.sum(), logits)[0] for each in (ours, torchs))
+                torch.testing.assert_close(of_ours, of_torch, rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize("margin", [-60.0, -8.0, -0.5, 0.0, 1.0, 7.0, 20.0, 60.0])
+@pytest.mark.parametrize("loss", CURVED, ids=str)
+def test_curved_losses_keep_their_digits_in_float32(loss, margin):
+    """Of confident rows too, right or wrong; forty digits from mpmath."""
+    mpmath = pytest.importorskip("mpmath")
+    row = [margin, 0.0, -1.25]
+    with mpmath.workdps(40):
+        exps = [mpmath.e**each for each in row]
+        p = [each / sum(exps) for each in exps]
+        others = (exps[1] + exps[2]) / sum(exps)
+        nll = -mpmath.log1p(-others) if others < 0.5 else -mpmath.log(p[0])
+        a, b, q, c, gamma = (mpmath.mpf(term) for term in loss.curve_terms)
+        value = a * nll - b * mpmath.expm1(-q * nll) / q + c * others**gamma * nll
+        slope = a + b * mpmath.exp(-q * nll) + c * others**gamma * (1 + gamma * p[0] * nll / others)
+        lse = mpmath.log(sum(exps))
+        value += mpmath.mpf(loss.z_loss) * lse**2
+        squares = 2 * mpmath.mpf(loss.z_loss) * lse
+        truth = [float(slope * (each - (k == 0)) + squares * each) for k, each in enumerate(p)]
+        truth[0] = float(-slope * others + squares * p[0])
+    for n_rows in (3, 20000):  # the small and the large path
+        logits = torch.tensor([row] * n_rows, dtype=torch.float32, requires_grad=True)
+        ours = xent.torch.cross_entropy(logits, torch.zeros(n_rows, dtype=torch.int64), loss=loss)
+        assert ours.item() == pytest.approx(float(value), rel=4e-7)
+        (gradient,) = torch.autograd.grad(ours, logits)
+        np.testing.assert_allclose(gradient[-1].numpy() * np.float64(n_rows), truth, rtol=1.5e-6, atol=1e-38)
 
 
 @pytest.mark.parametrize("shape", [SMALL, LARGE])

@@ -43,7 +43,7 @@ def rows(
     threads: int,
     /,
 ) -> int: ...
-def cross_entropy(
+def reduced_loss(
     out: int,
     out_is_double: bool,
     upstream: float,
@@ -52,14 +52,20 @@ def cross_entropy(
     target: int,
     target_type: int,
     ignore_index: int,
+    probs: View,
     keep: float,
     spread: float,
+    curve: tuple[float, ...],
+    z_loss: float,
     class_weight: int,
+    class_factor: int,
     row_weight: int,
     mean: bool,
     normalizer: float,
     when_empty: float,
     scale: float,
+    nll: int,
+    lse: int,
     threads: int,
     /,
 ) -> tuple[float, int]: ...

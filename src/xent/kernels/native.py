@@ -26,13 +26,13 @@ from xent.kernels.numpy import Array, Float64, RowScores, RowStats, odds_edges
 __all__ = [
     "SMALL",
     "class_histogram",
-    "cross_entropy",
     "elements",
     "expect_writes",
     "level",
     "merged_axes",
     "name",
     "odds_edges",
+    "reduced_loss",
     "row_grad",
     "row_hash",
     "row_moments",
@@ -48,7 +48,7 @@ __all__ = [
 name = "native"
 
 #: The compiled functions themselves, for arrays that are no NumPy's: they take addresses, and trust them.
-rows, cross_entropy, elements = _native.rows, _native.cross_entropy, _native.elements
+rows, reduced_loss, elements = _native.rows, _native.reduced_loss, _native.elements
 expect_writes = _native.expect_writes
 
 #: Elements below which waking threads costs more than they save.

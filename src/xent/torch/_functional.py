@@ -17,7 +17,7 @@ from xent._options import BinaryOptions, Empty, Mean, Mining, Options, Stats
 from xent.errors import DtypeError, OptionError
 from xent.losses import LOSSES, CrossEntropy, Loss, Smoothing, get_loss
 from xent.mining import HardNegatives
-from xent.torch import _checks, _entries, _ops, _plain, _reduced, _rows
+from xent.torch import _checks, _entries, _ops, _plain, _reduced, _regained, _rows
 
 _CROSS_ENTROPY = CrossEntropy()
 
@@ -421,9 +421,12 @@ def _softmax(
             kept = options.mining.keep(values, positive, live)
         row_weight = kept.to(values.dtype) if row_weight is None else torch.where(kept, row_weight, 0)
 
-    constant = loss.linear and loss.z_loss == 0 and softcap is None and offset is None  # coefficients known beforehand
-    if fast and logits.is_cpu and is_index and constant and options.reduction != "none" and not options.return_stats:
-        how = _reduced.Reduction(
+    # Whether one pass will do: what the rows are divided by must be known before they are.
+    divides = options.reduction == "mean" and options.normalizer is None
+    at_once = _reduced.knows(loss, is_index) and (is_index or not divides or options.mean == "torch")
+    at_once = at_once and softcap is None and offset is None and options.reduction != "none"
+    if at_once and not options.return_stats and _reduced.serves(logits, -1, target, weight, row_weight):
+        how = _regained.Reduction(
             mean=options.reduction == "mean",
             normalizer=None if options.normalizer is None else float(options.normalizer),
             when_empty=0.0 if options.empty == "zero" else float("nan"),

@@ -1,12 +1,12 @@
-"""Cross-entropy of class indices that is reduced to a number: value and gradient in one pass over the CPU's logits.
+"""A loss of rows that is reduced to a number: value and gradient in one pass over the CPU's logits.
 
-Its coefficients are known before the rows are, so the gradient is written while a row is still in the cache. What is
-kept for backward is that gradient, or the logits, never both.
+What a row's loss is multiplied with is known before the rows are, so the gradient is written while a row is still in
+the cache. What is kept for backward is that gradient, or the logits, never both.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,27 +14,22 @@ from torch.autograd import Function
 
 from xent.losses import CrossEntropy, Loss
 from xent.torch import _engines, _native, _plain
+from xent.torch._regained import Call, Reduction, regained_gradient, weighted
 
 _function_modes = torch._C._len_torch_function_stack
-
-
-class Reduction(NamedTuple):
-    """How the rows become a number; ``row_weight`` is one float64 a row, or None."""
-
-    mean: bool
-    normalizer: float | None = None
-    when_empty: float = float("nan")
-    row_weight: Tensor | None = None
-    dtype: torch.dtype | None = None  # of the value; None: that of the logits
-
 
 _CROSS_ENTROPY = CrossEntropy()
 _MEAN, _SUM = Reduction(mean=True), Reduction(mean=False)
 
 
 def serves(logits: Tensor, axis: int, *others: Tensor | None) -> bool:
-    """Return whether :func:`reduced` may be given these."""
+    """Return whether :func:`reduced` may be given these tensors."""
     return _engines.is_eager(logits, *others) and logits.is_cpu and _native.supports(logits, axis)
+
+
+def knows(loss: Loss, is_index: bool) -> bool:
+    """Return whether :func:`reduced` may be given this loss: a curve at every class of a row is no kernel's work."""
+    return loss.linear or (is_index and loss.label_smoothing == 0 and loss.curve_terms is not None)
 
 
 def quick(
@@ -73,11 +68,14 @@ def reduced(
     how: Reduction,
     inplace: bool = False,
 ) -> Tensor:
-    """Return the reduced loss; with ``inplace`` its gradient takes the place of the logits."""
-    call = (loss, axis, ignore_index, scale, how)
+    """Return the reduced loss; with ``inplace`` its gradient takes the place of the logits.
+
+    The target is class indices, or probabilities whose classes lie along the same axis.
+    """
+    call = Call(loss, axis, ignore_index, scale, how)
     inplace = inplace and torch._debug_has_internal_overlap(logits) == 0  # rows that share memory have no place each
     if not (logits.requires_grad and torch.is_grad_enabled()):
-        return _reduce(logits, None, target, weight, call)
+        return _Arguments(logits, target, weight, call).value()
     # A small gradient is made anew more quickly than it is kept; one in float16 waits for the upstream gradient,
     # without which it may be too small for that type.
     if (logits.dtype == torch.float16 or logits.numel() < _native.compiled.SMALL) and not inplace:
@@ -86,81 +84,107 @@ def reduced(
     return value
 
 
-def _reduce(logits: Tensor, dlogits: Tensor | None, target: Tensor, weight: Tensor | None, call: Any) -> Tensor:
-    how = call[4]
-    dtype = how.dtype or logits.dtype
-    value = torch.empty((), dtype=torch.float64 if dtype == torch.float64 else torch.float32)
-    arguments, alive = _arguments(logits, target, weight, call)
-    axis = call[1]
-    into = () if dlogits is None else _native.view(dlogits, axis)
-    _, outside = _native.compiled.cross_entropy(
-        value.data_ptr(), dtype == torch.float64, 1.0, into, _native.view(logits, axis), *arguments
-    )
-    if outside >= 0:
-        _native.refuse(target, outside)
-    del alive
-    return value if value.dtype == dtype else value.to(dtype)
+class _Arguments:
+    """The arguments of the compiled function, and the tensors whose addresses are among them."""
 
+    __slots__ = ("_before", "_beside", "_dtype", "_kept", "_target", "denominator")
 
-def _arguments(
-    logits: Tensor, target: Tensor, weight: Tensor | None, call: Any
-) -> tuple[tuple[Any, ...], tuple[Tensor | None, ...]]:
-    """Return what the compiled function takes after the logits, and the tensors whose addresses are among it."""
-    loss, axis, ignore_index, scale, how = call
-    index, index_type = _native.index_of(target)
-    if weight is not None:
-        weight = weight.to(torch.float64).contiguous()
-    arguments = (
-        index.data_ptr(),
-        index_type,
-        ignore_index,
-        *loss.mixture(logits.shape[axis]),
-        0 if weight is None else weight.data_ptr(),
-        0 if how.row_weight is None else how.row_weight.data_ptr(),
-        how.mean,
-        how.normalizer or 0.0,
-        how.when_empty,
-        scale,
-        _native.threads(logits),
-    )
-    return arguments, (index, weight, how.row_weight)
+    def __init__(self, logits: Tensor, target: Tensor, weight: Tensor | None, call: Call) -> None:
+        """Say where everything lies but the gradient."""
+        loss, axis, ignore_index, scale, how = call
+        self._dtype = how.dtype or logits.dtype
+        n_classes, factor = logits.shape[axis], None
+        self._target = target
+        if target.dim() < logits.dim():
+            index, index_type = _native.index_of(target)
+            probs: tuple[Any, ...] = ()
+            if not loss.linear and loss.class_factor is not None:
+                factor = _plain.class_factor(loss, n_classes, torch.float64, logits.device)
+        else:
+            index, index_type = None, 0
+            if weight is not None:
+                target = weighted(target, weight, axis)
+            if not _native.supports(target, axis):
+                target = target.to(torch.float32).contiguous()
+            probs = _native.view(target, axis)
+        if weight is not None:
+            weight = weight.to(torch.float64).contiguous()
+        self._kept = (index, target, weight, factor, how.row_weight)
+        self._before: tuple[Any, ...] = (
+            0 if index is None else index.data_ptr(),
+            index_type,
+            ignore_index,
+            probs,
+            *loss.mixture(n_classes),
+            () if loss.linear else loss.curve_terms,
+            loss.z_loss,
+            0 if weight is None else weight.data_ptr(),
+            0 if factor is None else factor.data_ptr(),
+            0 if how.row_weight is None else how.row_weight.data_ptr(),
+            how.mean,
+            how.normalizer or 0.0,
+            how.when_empty,
+            scale,
+        )
+        self._beside = (_native.view(logits, axis), _native.threads(logits))
+
+    def value(self, into: tuple[Any, ...] = (), nll: int = 0, lse: int = 0) -> Tensor:
+        """Return the value; write its gradient, and a number a row, where told to."""
+        value = torch.empty((), dtype=torch.float64 if self._dtype is torch.float64 else torch.float32)
+        logits, threads = self._beside
+        self.denominator, outside = _native.compiled.reduced_loss(
+            value.data_ptr(), self._dtype is torch.float64, 1.0, into, logits, *self._before, nll, lse, threads
+        )
+        if outside >= 0:
+            _native.refuse(self._target, outside)
+        return value if value.dtype is self._dtype else value.to(self._dtype)
+
+    def gradient(self, upstream: float, logits: tuple[Any, ...], into: tuple[Any, ...]) -> None:
+        """Write the gradient, of logits that may lie elsewhere now: hooks of saved tensors may have moved them."""
+        _native.compiled.reduced_loss(0, False, upstream, into, logits, *self._before, 0, 0, self._beside[1])
 
 
 class _KeepingLogits(Function):
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, target: Tensor, weight: Tensor | None, call: Any) -> Tensor:
-        dtype = call[4].dtype or logits.dtype
-        value = torch.empty((), dtype=torch.float64 if dtype is torch.float64 else torch.float32)
-        ctx.arguments = arguments, _ = _arguments(logits, target, weight, call)
-        _, outside = _native.compiled.cross_entropy(
-            value.data_ptr(), dtype is torch.float64, 1.0, (), _native.view(logits, call[1]), *arguments
-        )
-        if outside >= 0:
-            _native.refuse(target, outside)
+    def forward(ctx: Any, logits: Tensor, target: Tensor, weight: Tensor | None, call: Call) -> Tensor:
+        ctx.arguments = arguments = _Arguments(logits, target, weight, call)
+        value = arguments.value()
         ctx.save_for_backward(logits, target) if weight is None else ctx.save_for_backward(logits, target, weight)
         ctx.call = call
-        return value if value.dtype is dtype else value.to(dtype)
+        return value
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
         logits, target, *others = ctx.saved_tensors
-        call = ctx.call
-        if torch.is_grad_enabled() or _engines.is_batched(upstream):
-            weight = others[0] if others else None
-            probs = torch.softmax(call[3] * logits.to(_plain.compute_dtype(logits)), call[1])
-            dlogits = upstream * _of_probs(probs, target, weight, call).to(logits.dtype)
+        axis = ctx.call.axis
+        again = torch.is_grad_enabled()
+        if again or _engines.is_batched(upstream):
+            with torch.enable_grad():
+                weight = others[0] if others else None
+                value = _plainly(logits, target, weight, ctx.call, ctx.arguments.denominator)
+            (dlogits,) = torch.autograd.grad(value, logits, upstream.to(value.dtype), create_graph=again)
         else:
             dlogits = _native.empty_gradient(logits)
-            # The logits may lie elsewhere now: hooks of saved tensors may have moved them.
-            view = _native.view(logits, call[1])
+            view = _native.view(logits, axis)
             alike = logits.is_contiguous()
-            into = (dlogits.data_ptr(), *view[1:]) if alike else _native.view(dlogits, call[1])
-            _native.compiled.cross_entropy(0, False, upstream.item(), into, view, *ctx.arguments[0])
+            into = (dlogits.data_ptr(), *view[1:]) if alike else _native.view(dlogits, axis)
+            ctx.arguments.gradient(upstream.item(), view, into)
         return dlogits, None, None, None
 
 
 #: What Function.apply comes to where no transform of torch.func is at work, which :func:`serves` has seen to.
 _apply_keeping_logits = super(Function, _KeepingLogits).apply
+
+
+def _plainly(logits: Tensor, target: Tensor, weight: Tensor | None, call: Call, denominator: float) -> Tensor:
+    """Return the value in ordinary operators, from which every derivative follows."""
+    loss, axis, ignore_index, scale, how = call
+    if target.dim() == logits.dim():
+        target = target.movedim(axis, -1)
+    values = _plain.row_values(loss, logits.movedim(axis, -1), target, weight, ignore_index, scale, None, None)
+    if how.row_weight is not None:
+        values = _plain.times(how.row_weight.to(values.dtype).view(values.shape), values)
+    return how.share(denominator) * values.sum()
 
 
 class _KeepingGradient(Function):
@@ -172,16 +196,23 @@ class _KeepingGradient(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, target: Tensor, weight: Tensor | None, call: Any, inplace: bool
+        ctx: Any, logits: Tensor, target: Tensor, weight: Tensor | None, call: Call, inplace: bool
     ) -> tuple[Tensor, Tensor]:
+        arguments = _Arguments(logits, target, weight, call)
+        n_rows = logits.numel() // logits.shape[call.axis]
+        nll = lse = None
+        if not call.loss.linear:
+            nll = torch.empty(n_rows, dtype=torch.float64)
+        if call.loss.z_loss != 0:
+            lse = torch.empty(n_rows, dtype=torch.float64)
         dlogits = logits.detach() if inplace else _native.empty_gradient(logits)
-        value = _reduce(logits, dlogits, target, weight, call)
+        value = arguments.value(_native.view(dlogits, call.axis), _native.address(nll), _native.address(lse))
         if inplace:
             torch.autograd.graph.increment_version(logits)
         stand_in = logits.new_empty(()).expand(logits.shape)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(dlogits, stand_in)
-        ctx.made_of = (target, weight, call)
+        ctx.made_of = (nll, lse, target, weight, call, arguments.denominator)
         return value, stand_in
 
     @staticmethod
@@ -190,7 +221,7 @@ class _KeepingGradient(Function):
             return of_logits, None, None, None, None
         dlogits, stand_in = ctx.saved_tensors
         if torch.is_grad_enabled():
-            dlogits = upstream * _differentiable(dlogits, stand_in, *ctx.made_of)
+            dlogits = upstream * regained_gradient(dlogits, stand_in, *ctx.made_of)
         elif _engines.is_batched(upstream):
             dlogits = upstream * dlogits
         else:
@@ -198,59 +229,3 @@ class _KeepingGradient(Function):
             if factor != 1.0:
                 dlogits = dlogits * factor
         return dlogits if of_logits is None else dlogits + of_logits, None, None, None, None
-
-
-def _of_target(shape: torch.Size, dtype: torch.dtype, target: Tensor, weight: Tensor | None, call: Any) -> Tensor:
-    """Return each row's smoothed, weighted target times the row's share of the reduced value."""
-    loss, axis, ignore_index, _, how = call
-    keep, spread = loss.mixture(shape[axis])
-    ignored = (target == ignore_index).unsqueeze(axis)
-    label = torch.where(ignored, 0, target.unsqueeze(axis).long())
-    classes = torch.ones(shape[axis], dtype=dtype) if weight is None else weight.to(dtype)
-    each = torch.ones((), dtype=dtype) if how.row_weight is None else how.row_weight.to(dtype).view(label.shape)
-    each = torch.where(ignored, 0.0, each)
-    if how.mean:
-        total = (each * classes[label]).sum() if how.normalizer is None else torch.tensor(how.normalizer, dtype=dtype)
-        each = torch.where(total == 0, 0.0, each / total)
-    by_class = classes.view([-1 if i == axis else 1 for i in range(len(shape))]) * (spread / shape[axis])
-    of_label = torch.zeros(shape, dtype=dtype).scatter(axis, label, keep * classes[label])
-    result: Tensor = each * (of_label + by_class)
-    return result
-
-
-def _of_probs(probs: Tensor, target: Tensor, weight: Tensor | None, call: Any) -> Tensor:
-    """Return the gradient as a function of the softmax."""
-    of_target = _of_target(probs.shape, probs.dtype, target, weight, call)
-    by_softmax = of_target.sum(call[1], keepdim=True)
-    live = by_softmax != 0
-    result: Tensor = call[3] * (by_softmax * torch.where(live, probs, 0.0) - of_target)
-    return result
-
-
-def _differentiable(dlogits: Tensor, stand_in: Tensor, target: Tensor, weight: Tensor | None, call: Any) -> Tensor:
-    """Return the gradient as a function of the logits, which it is known without."""
-    _, axis, _, scale, _ = call
-    dtype = _plain.compute_dtype(dlogits)
-    of_target = _of_target(dlogits.shape, dtype, target, weight, call)
-    by_softmax = of_target.sum(axis, keepdim=True)
-    known = torch.where(by_softmax == 0, 0.0, (dlogits.to(dtype) / scale + of_target) / by_softmax)
-    probs = _Softmax.apply(stand_in, known, axis, scale)  # type: ignore[no-untyped-call]
-    return _of_probs(probs, target, weight, call).to(dlogits.dtype)
-
-
-class _Softmax(Function):
-    """The softmax of scale · logits, where its value is known already."""
-
-    @staticmethod
-    def forward(ctx: Any, stand_in: Tensor, known: Tensor, axis: int, scale: float) -> Tensor:
-        probs = known.clone()
-        ctx.save_for_backward(probs)
-        ctx.axis, ctx.scale, ctx.dtype = axis, scale, stand_in.dtype
-        return probs
-
-    @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
-        (probs,) = ctx.saved_tensors
-        product = probs * upstream
-        dlogits = ctx.scale * (product - probs * product.sum(ctx.axis, keepdim=True))
-        return dlogits.to(ctx.dtype), None, None, None

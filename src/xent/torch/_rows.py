@@ -91,7 +91,8 @@ def make(logits: Tensor, target: Tensor, weight: Tensor | None, offset: Tensor |
             live = (asked != 0).any(-1)
         of_target = live.to(torch.float64)
     if loss.linear:
-        of_class = spread * live.to(torch.float64)
+        # Smoothing asks for something where a row of probabilities is all 0, as torch has it.
+        of_class = spread * (live if _plain.is_index(logits, target) else torch.ones_like(live)).to(torch.float64)
         class_mass = 0.0 if class_coef is None else class_coef.sum()
         coefficients = torch.stack([keep * mass + class_mass * of_class, -keep * of_target, -of_class])
         values = _plain.times(coefficients[0], log_sum) + _plain.times(coefficients[1], target_logit)
