@@ -42,6 +42,16 @@ template <class X>
     return static_cast<double>(larger(a, b));
 }
 
+template <class Real>
+double fold_wide(const Real* sums) {
+    alignas(64) double lanes[kLanes];
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < kLanes; ++i)
+        lanes[i] = (static_cast<double>(sums[i]) + static_cast<double>(sums[i + 2 * kLanes])) +
+                   (static_cast<double>(sums[i + kLanes]) + static_cast<double>(sums[i + 3 * kLanes]));
+    return fold_sum(lanes);
+}
+
 template <class X>
 ptrdiff_t index_of(const X* x, ptrdiff_t count, double top) {
     ptrdiff_t k = 0;
@@ -91,12 +101,7 @@ template <bool kPlain, class X, class Real>
                 ties[i] += (value == top) & (i >= again) ? 1 : 0;
             }
         }
-        alignas(64) double lanes[kLanes];
-#pragma omp simd
-        for (ptrdiff_t i = 0; i < kLanes; ++i)
-            lanes[i] = (static_cast<double>(sums[i]) + static_cast<double>(sums[i + 2 * kLanes])) +
-                       (static_cast<double>(sums[i + kLanes]) + static_cast<double>(sums[i + 3 * kLanes]));
-        total += fold_sum(lanes);
+        total += fold_wide(sums);
     }
     int32_t others = -1;
 #pragma omp simd reduction(+ : others)
@@ -117,27 +122,48 @@ struct Dot {
     bool any = false;      // whether any coefficient is not 0; found where their sum is 0
 };
 
-template <class X, class C>
-[[gnu::noinline]] Dot dot(const X* x, const C* coef, ptrdiff_t count, double top) {
-    double sum = 0.0, mass = 0.0;
-#pragma omp simd reduction(+ : sum, mass)
-    for (ptrdiff_t k = 0; k < count; ++k) {
-        const double c = static_cast<double>(widen(coef[k]));
-        const double product = c * (static_cast<double>(widen(x[k])) - top);
-        sum += c == 0.0 ? 0.0 : product;
-        mass += c;
+template <class Real, class X, class CoefAt>
+[[gnu::noinline]] Dot dot_as(const X* x, const CoefAt coef_at, ptrdiff_t count, double top_) {
+    const Real top = static_cast<Real>(top_);
+    Dot found;
+    for (ptrdiff_t start = 0; start < count; start += kPart) {
+        const ptrdiff_t end = smaller(start + kPart, count);
+        alignas(64) Real products[kWide], masses[kWide];
+        for (ptrdiff_t i = 0; i < kWide; ++i) products[i] = masses[i] = Real{0};
+        ptrdiff_t k = start;
+        for (; k + kWide <= end; k += kWide)
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < kWide; ++i) {
+                const Real c = static_cast<Real>(coef_at(k + i));
+                const Real product = c * (static_cast<Real>(widen(x[k + i])) - top);
+                products[i] += c == Real{0} ? Real{0} : product;
+                masses[i] += c;
+            }
+        for (; k < end; k += kLanes) {
+            const ptrdiff_t from = smaller(k, end - kLanes);
+            const int32_t again = static_cast<int32_t>(k - from);
+#pragma omp simd
+            for (int32_t i = 0; i < kLanes; ++i) {
+                const Real c = i < again ? Real{0} : static_cast<Real>(coef_at(from + i));
+                const Real product = c * (static_cast<Real>(widen(x[from + i])) - top);
+                products[i] += c == Real{0} ? Real{0} : product;
+                masses[i] += c;
+            }
+        }
+        found.product += fold_wide(products);
+        found.mass += fold_wide(masses);
     }
-    bool any = mass != 0.0;
-    for (ptrdiff_t k = 0; !any && k < count; ++k) any = widen(coef[k]) != 0;
-    return {sum, mass, any};
+    found.any = found.mass != 0.0;
+    for (ptrdiff_t k = 0; !found.any && k < count; ++k) found.any = coef_at(k) != 0;
+    return found;
 }
 
-template <class X>
-[[gnu::noinline]] double sum_relative(const X* x, ptrdiff_t count, double top) {
-    double sum = 0.0;
-#pragma omp simd reduction(+ : sum)
-    for (ptrdiff_t k = 0; k < count; ++k) sum += static_cast<double>(widen(x[k])) - top;
-    return sum;
+// `coef_at` gives the coefficient of class k; there are at least kLanes classes.
+template <class X, class CoefAt>
+Dot dot(const X* x, const CoefAt& coef_at, ptrdiff_t count, double top) {
+    const Dot found = dot_as<RealOf<X>>(x, coef_at, count, top);
+    // A float may have overflowed.
+    return found.product - found.product == 0.0 ? found : dot_as<double>(x, coef_at, count, top);
 }
 
 // Σ e_k (x_k - top), where 0 · (-inf) is 0.
@@ -160,28 +186,21 @@ bool holds_nan(const X* x, ptrdiff_t count) {
     return any;
 }
 
-// out = factor · e / kUnit + term. The unit is taken out first: a small factor would take float to its denormals.
-template <ptrdiff_t kCount, class Real, class T>
-void write_affine_few(const Real* e, double factor_, double term_, T* out) {
-    const Real factor = static_cast<Real>(factor_), term = static_cast<Real>(term_);
-    constexpr Real kDown = static_cast<Real>(1.0 / RelativeExp<Real>::kUnit);
+// out_k = value_at(k). What comes from a row without a distribution may be NaN, else there is none.
+template <bool kNaNs, class T, class ValueAt>
+[[gnu::noinline]] void write_values(ptrdiff_t count, const ValueAt value_at, T* out) {
 #pragma omp simd
-    for (ptrdiff_t k = 0; k < kCount; ++k) narrow_number(mul_add(factor, kDown * e[k], term), out[k]);
+    for (ptrdiff_t k = 0; k < count; ++k)
+        if (kNaNs)
+            narrow(value_at(k), out[k]);
+        else
+            narrow_number(value_at(k), out[k]);
 }
 
-template <class Real, class T>
-[[gnu::noinline]] void write_affine(const Real* e, ptrdiff_t count, double factor_, double term_, T* out) {
-    const Real factor = static_cast<Real>(factor_), term = static_cast<Real>(term_);
-    constexpr Real kDown = static_cast<Real>(1.0 / RelativeExp<Real>::kUnit);
-#pragma omp simd
-    for (ptrdiff_t k = 0; k < count; ++k) narrow_number(mul_add(factor, kDown * e[k], term), out[k]);
-}
-
-// The same, its whole lines of the cache past the caches; `at_label` goes to the place `label`, if that is here, with
-// its line: alone, it would bring the line back.
-template <class Real, class T>
-[[gnu::noinline]] void stream_affine(const Real* e, ptrdiff_t count, double factor, double term, int64_t label,
-                                     double at_label, T* out) {
+// The same, whole lines of the cache past the caches; `at_label` goes to the place `label`, if that is here, with its
+// line: alone, it would bring the line back.
+template <bool kNaNs, class T, class ValueAt>
+[[gnu::noinline]] void stream_values(ptrdiff_t count, const ValueAt value_at, int64_t label, double at_label, T* out) {
     constexpr ptrdiff_t kStep = kLine / static_cast<ptrdiff_t>(sizeof(T));
     const ptrdiff_t odd = static_cast<ptrdiff_t>(reinterpret_cast<uintptr_t>(out) & (kLine - 1));
     const ptrdiff_t first = smaller(odd ? (kLine - odd) / static_cast<ptrdiff_t>(sizeof(T)) : 0, count);
@@ -191,18 +210,23 @@ template <class Real, class T>
     const auto stream = [&](ptrdiff_t from, ptrdiff_t to, bool with_label) {
         for (ptrdiff_t k = from; k < to; k += kStep) {
             alignas(kLine) T line[kStep];
-            write_affine_few<kStep>(e + k, factor, term, line);
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < kStep; ++i)
+                if (kNaNs)
+                    narrow(value_at(k + i), line[i]);
+                else
+                    narrow_number(value_at(k + i), line[i]);
             if (with_label) narrow(at_label, line[label - k]);
             stream_line(line, out + k);
         }
     };
-    write_affine(e, first, factor, term, out);
+    for (ptrdiff_t k = 0; k < first; ++k) narrow(value_at(k), out[k]);
     stream(first, before, false);
     if (in_line) {
         stream(before, before + kStep, true);
         stream(before + kStep, last, false);
     }
-    write_affine(e + last, count - last, factor, term, out + last);
+    for (ptrdiff_t k = last; k < count; ++k) narrow(value_at(k), out[k]);
     if (!in_line && label >= 0 && label < count) narrow(at_label, out[label]);
 }
 
@@ -226,20 +250,6 @@ template <class Real>
         } else {
             for (ptrdiff_t k = 0; k < count; ++k)
                 out[k] = static_cast<Real>(widen(*reinterpret_cast<const T*>(from + k * stride)));
-        }
-    });
-}
-
-template <class Real>
-[[gnu::noinline]] void scatter(const Real* values, ptrdiff_t count, DType dtype, char* to, ptrdiff_t stride) {
-    with_type(dtype, [&](auto type) {
-        using T = decltype(type);
-        if (stride == static_cast<ptrdiff_t>(sizeof(T))) {
-            T* out = reinterpret_cast<T*>(to);
-#pragma omp simd
-            for (ptrdiff_t k = 0; k < count; ++k) narrow(values[k], out[k]);
-        } else {
-            for (ptrdiff_t k = 0; k < count; ++k) narrow(values[k], *reinterpret_cast<T*>(to + k * stride));
         }
     });
 }
@@ -269,6 +279,7 @@ struct LongRow {
     double scale;
     Real* e;
     Real* part;
+    const Real* class_coef;  // null where all are alike
     bool streams;
 
     void find_statistics() const {
@@ -291,13 +302,20 @@ struct LongRow {
             if (task.coef_mass.data && found.mass == 0.0 && !found.any) block.drop_target(j);
         }
         if (label < 0 && !task.target.probs.data) block.target_logit[j] = 0.0;
-        if (task.class_coef.data && known)
-            block.mean_logit[j] = scale * (task.class_coef.step != 0   ? dot(x, task.class_coef.data, n, top).product
-                                           : task.class_coef[0] == 0.0 ? 0.0
-                                                                       : task.class_coef[0] * sum_relative(x, n, top));
+        if (task.class_coef.data && known) block.mean_logit[j] = scale * dot_class_coef(top);
         if (task.class_coef.data && !known) block.mean_logit[j] = kNaN;
         if (task.expected_logit) block.expected_logit[j] = scale / (1.0 + rest) * weighed_sum(x, e, n, top);
         if (task.predicted) block.predicted[j] = known ? index_of(x, n, top) : -1;
+    }
+
+    double dot_class_coef(double top) const {
+        const ptrdiff_t n = task.logits.n_classes;
+        if (task.class_coef.step != 0) {
+            const Real* coef = class_coef;
+            return dot(x, [coef](ptrdiff_t k) { return coef[k]; }, n, top).product;
+        }
+        const double coef = task.class_coef[0];
+        return coef == 0.0 ? 0.0 : coef * dot(x, [](ptrdiff_t) { return Real{1}; }, n, top).product;
     }
 
     Dot dot_probs(double top) const {
@@ -307,15 +325,17 @@ struct LongRow {
         Dot found;
         with_type(probs.dtype, [&](auto type) {
             using Q = decltype(type);
-            if (probs.class_stride == static_cast<ptrdiff_t>(sizeof(Q))) {
-                found = dot(x, reinterpret_cast<const Q*>(row), n, top);
-                return;
-            }
-            for (ptrdiff_t k = 0; k < n; ++k) {
-                const double q = widen(*reinterpret_cast<const Q*>(row + k * probs.class_stride));
-                if (q != 0.0) found.product += q * (static_cast<double>(widen(x[k])) - top);
-                found.mass += q;
-                found.any |= q != 0.0;
+            const ptrdiff_t stride = probs.class_stride;
+            if (stride == static_cast<ptrdiff_t>(sizeof(Q))) {
+                const Q* q = reinterpret_cast<const Q*>(row);
+                found = dot(x, [q](ptrdiff_t k) { return static_cast<Real>(widen(q[k])); }, n, top);
+            } else {
+                found = dot(
+                    x,
+                    [row, stride](ptrdiff_t k) {
+                        return static_cast<Real>(widen(*reinterpret_cast<const Q*>(row + k * stride)));
+                    },
+                    n, top);
             }
         });
         return found;
@@ -338,41 +358,25 @@ struct LongRow {
         const MutableView& out = task.dlogits;
         const View& probs = task.target.probs;
         const int64_t label = block.label[j];
-        const bool beside = out.class_stride == element_size(out.dtype);
-        const bool direct = beside && task.softcap == 0.0 && !probs.data && constant && factor == factor;
+        const bool whole = constant && task.softcap == 0.0 && !probs.data && factor == factor;
         char* to = row_of(out, block.begin + j);
         const typename Exp::Row exp = Exp::prepare(scale, block.top[j]);
         for (ptrdiff_t start = 0; start < n; start += kPart) {
             const ptrdiff_t count = smaller(kPart, n - start);
             if (task.known_log_sum) exponentiate(x + start, count, exp, e + start, block.top[j]);
-            const bool here = label >= start && label < start + count;
-            if (direct) {
-                with_type(out.dtype, [&](auto type) {
-                    auto* values = reinterpret_cast<decltype(type)*>(to) + start;
-                    if (streams) {
-                        stream_affine(e + start, count, factor, term, label - start, block.of_label[j] + term, values);
-                    } else {
-                        write_affine(e + start, count, factor, term, values);
-                        if (here) narrow(block.of_label[j] + term, values[label - start]);
-                    }
-                });
+            const Real* powers = e + start;
+            const Real by_power = static_cast<Real>(factor), plus = static_cast<Real>(term);
+            // The unit is taken out first: a small factor would take float to its denormals.
+            constexpr Real kDown = static_cast<Real>(1.0 / Exp::kUnit);
+            const auto affine = [=](ptrdiff_t k) { return mul_add(by_power, kDown * powers[k], plus); };
+            if (whole) {
+                put<false>(count, affine, label - start, block.of_label[j] + term, to + start * out.class_stride);
                 continue;
             }
-            write_affine(e + start, count, factor, term, part);
-            if (here) narrow(block.of_label[j] + term, part[label - start]);
-            if (!constant && by_class != 0.0) add_multiple(by_class, task.class_coef.data + start, count, part);
-            if (probs.data && by_target != 0.0) {
-                const char* row = row_of(probs, block.begin + j) + start * probs.class_stride;
-                if (probs.class_stride == element_size(probs.dtype)) {
-                    with_type(probs.dtype, [&](auto type) {
-                        add_multiple(by_target, reinterpret_cast<const decltype(type)*>(row), count, part);
-                    });
-                } else {
-                    Real q[kPart];
-                    gather(probs.dtype, row, probs.class_stride, count, q);
-                    add_multiple(by_target, q, count, part);
-                }
-            }
+            write_values<true>(count, affine, part);
+            if (label >= start && label < start + count) part[label - start] = static_cast<Real>(block.of_label[j] + term);
+            if (!constant && by_class != 0.0) add_multiple(by_class, class_coef + start, count, part);
+            if (probs.data && by_target != 0.0) add_probs(start, count, by_target);
             if (task.softcap > 0.0) {
                 double raw[kPart];
                 const View& logits = task.logits;
@@ -382,8 +386,44 @@ struct LongRow {
 #pragma omp simd
                 for (ptrdiff_t k = 0; k < count; ++k) part[k] *= static_cast<Real>(capped_slope(raw[k], softcap));
             }
-            scatter(part, count, out.dtype, to + start * out.class_stride, out.class_stride);
+            const Real* values = part;
+            put<true>(count, [values](ptrdiff_t k) { return values[k]; }, -1, 0.0, to + start * out.class_stride);
         }
+    }
+
+    void add_probs(ptrdiff_t start, ptrdiff_t count, double by_target) const {
+        const View& probs = task.target.probs;
+        const char* row = row_of(probs, block.begin + j) + start * probs.class_stride;
+        if (probs.class_stride == element_size(probs.dtype)) {
+            with_type(probs.dtype, [&](auto type) {
+                add_multiple(by_target, reinterpret_cast<const decltype(type)*>(row), count, part);
+            });
+        } else {
+            Real q[kPart];
+            gather(probs.dtype, row, probs.class_stride, count, q);
+            add_multiple(by_target, q, count, part);
+        }
+    }
+
+    // Write numbers of the gradient; the one at `label`, if that is here, is `at_label`.
+    template <bool kNaNs, class ValueAt>
+    void put(ptrdiff_t count, const ValueAt& value_at, int64_t label, double at_label, char* to) const {
+        const MutableView& out = task.dlogits;
+        with_type(out.dtype, [&](auto type) {
+            using T = decltype(type);
+            T* values = reinterpret_cast<T*>(to);
+            const bool here = label >= 0 && label < count;
+            if (out.class_stride != static_cast<ptrdiff_t>(sizeof(T))) {
+                for (ptrdiff_t k = 0; k < count; ++k)
+                    narrow(value_at(k), *reinterpret_cast<T*>(to + k * out.class_stride));
+                if (here) narrow(at_label, *reinterpret_cast<T*>(to + label * out.class_stride));
+            } else if (streams) {
+                stream_values<kNaNs>(count, value_at, label, at_label, values);
+            } else {
+                write_values<kNaNs>(count, value_at, values);
+                if (here) narrow(at_label, values[label]);
+            }
+        });
     }
 };
 
@@ -396,28 +436,41 @@ struct LongRows {
     ptrdiff_t rows_kept = kept_rows();
     bool streams = task.logits.n_rows * task.logits.n_classes * element_size(task.dlogits.dtype) >= kStreamed;
     Buffer<double> e{row_size * rows_kept}, part{kPart}, copy{transformed ? row_size * rows_kept : 0};
+    Buffer<double> class_coef{task.class_coef.step != 0 ? row_size : 0};
+
+    explicit LongRows(const RowsTask& task_) : task(task_) {
+        if (task.class_coef.step == 0) return;
+        const ptrdiff_t n = task.logits.n_classes;
+        if (is_wide())
+            for (ptrdiff_t k = 0; k < n; ++k) class_coef.get()[k] = task.class_coef[k];
+        else
+            for (ptrdiff_t k = 0; k < n; ++k)
+                reinterpret_cast<float*>(class_coef.get())[k] = static_cast<float>(task.class_coef[k]);
+    }
+
+    bool is_wide() const { return transformed || task.logits.dtype == DType::float64; }
 
     ptrdiff_t kept_rows() const {
         if (!task.dlogits.data) return 1;
-        const bool wide = transformed || task.logits.dtype == DType::float64;
-        const ptrdiff_t rows = kTogether / (row_size * (wide ? 8 : 4));
+        const ptrdiff_t rows = kTogether / (row_size * (is_wide() ? 8 : 4));
         return rows < 1 ? 1 : smaller(rows, kBlock);
+    }
+
+    template <class X, class Body>
+    void with(Block& block, ptrdiff_t j, const X* x, double scale, const Body& body) const {
+        using Real = RealOf<X>;
+        Real* powers = reinterpret_cast<Real*>(e.get()) + j % rows_kept * row_size;
+        const Real* coef = task.class_coef.step != 0 ? reinterpret_cast<const Real*>(class_coef.get()) : nullptr;
+        body(LongRow<X>{task, block, j, x, scale, powers, reinterpret_cast<Real*>(part.get()), coef, streams});
     }
 
     template <class Body>
     void with_row(Block& block, ptrdiff_t j, const Body& body) const {
-        const View& logits = task.logits;
-        const ptrdiff_t kept = j % rows_kept * row_size;
-        if (transformed) {
-            const double scale = task.offset ? 1.0 : task.scale;
-            return body(LongRow<double>{task, block, j, copy.get() + kept, scale, e.get() + kept, part.get(), streams});
-        }
-        with_type(logits.dtype, [&](auto type) {
-            using X = decltype(type);
-            using Real = RealOf<X>;
-            const X* x = reinterpret_cast<const X*>(row_of(logits, block.begin + j));
-            Real* powers = reinterpret_cast<Real*>(e.get()) + kept;
-            body(LongRow<X>{task, block, j, x, task.scale, powers, reinterpret_cast<Real*>(part.get()), streams});
+        if (transformed)
+            return with(block, j, copy.get() + j % rows_kept * row_size, task.offset ? 1.0 : task.scale, body);
+        with_type(task.logits.dtype, [&](auto type) {
+            const char* row = row_of(task.logits, block.begin + j);
+            with(block, j, reinterpret_cast<const decltype(type)*>(row), task.scale, body);
         });
     }
 
