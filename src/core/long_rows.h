@@ -13,8 +13,6 @@ constexpr ptrdiff_t kWide = 4 * kLanes;  // several vectors side by side, since 
 constexpr ptrdiff_t kAhead = 1 << 18;     // bytes of a row of which the second cache can hold several
 constexpr ptrdiff_t kTogether = 1 << 15;  // bytes of exponentials of rows that are settled together
 
-constexpr ptrdiff_t kStreamed = 1 << 23;  // bytes of a gradient that no cache keeps until it is read
-
 // Return the largest, NaN left out; x has at least kLanes numbers.
 template <class X>
 [[gnu::noinline]] double find_top(const X* x, ptrdiff_t count) {
@@ -186,50 +184,6 @@ bool holds_nan(const X* x, ptrdiff_t count) {
     return any;
 }
 
-// out_k = value_at(k). What comes from a row without a distribution may be NaN, else there is none.
-template <bool kNaNs, class T, class ValueAt>
-[[gnu::noinline]] void write_values(ptrdiff_t count, const ValueAt value_at, T* out) {
-#pragma omp simd
-    for (ptrdiff_t k = 0; k < count; ++k)
-        if (kNaNs)
-            narrow(value_at(k), out[k]);
-        else
-            narrow_number(value_at(k), out[k]);
-}
-
-// The same, whole lines of the cache past the caches; `at_label` goes to the place `label`, if that is here, with its
-// line: alone, it would bring the line back.
-template <bool kNaNs, class T, class ValueAt>
-[[gnu::noinline]] void stream_values(ptrdiff_t count, const ValueAt value_at, int64_t label, double at_label, T* out) {
-    constexpr ptrdiff_t kStep = kLine / static_cast<ptrdiff_t>(sizeof(T));
-    const ptrdiff_t odd = static_cast<ptrdiff_t>(reinterpret_cast<uintptr_t>(out) & (kLine - 1));
-    const ptrdiff_t first = smaller(odd ? (kLine - odd) / static_cast<ptrdiff_t>(sizeof(T)) : 0, count);
-    const ptrdiff_t last = first + (count - first) / kStep * kStep;
-    const bool in_line = label >= first && label < last;
-    const ptrdiff_t before = in_line ? label - (label - first) % kStep : last;
-    const auto stream = [&](ptrdiff_t from, ptrdiff_t to, bool with_label) {
-        for (ptrdiff_t k = from; k < to; k += kStep) {
-            alignas(kLine) T line[kStep];
-#pragma omp simd
-            for (ptrdiff_t i = 0; i < kStep; ++i)
-                if (kNaNs)
-                    narrow(value_at(k + i), line[i]);
-                else
-                    narrow_number(value_at(k + i), line[i]);
-            if (with_label) narrow(at_label, line[label - k]);
-            stream_line(line, out + k);
-        }
-    };
-    for (ptrdiff_t k = 0; k < first; ++k) narrow(value_at(k), out[k]);
-    stream(first, before, false);
-    if (in_line) {
-        stream(before, before + kStep, true);
-        stream(before + kStep, last, false);
-    }
-    for (ptrdiff_t k = last; k < count; ++k) narrow(value_at(k), out[k]);
-    if (!in_line && label >= 0 && label < count) narrow(at_label, out[label]);
-}
-
 // values += factor · coef.
 template <class C, class Real>
 [[gnu::noinline]] void add_multiple(double factor_, const C* coef, ptrdiff_t count, Real* values) {
@@ -374,7 +328,8 @@ struct LongRow {
                 continue;
             }
             write_values<true>(count, affine, part);
-            if (label >= start && label < start + count) part[label - start] = static_cast<Real>(block.of_label[j] + term);
+            if (label >= start && label < start + count)
+                part[label - start] = static_cast<Real>(block.of_label[j] + term);
             if (!constant && by_class != 0.0) add_multiple(by_class, class_coef + start, count, part);
             if (probs.data && by_target != 0.0) add_probs(start, count, by_target);
             if (task.softcap > 0.0) {
@@ -434,7 +389,7 @@ struct LongRows {
     bool transformed = is_transformed(task);
     ptrdiff_t row_size = round_up(task.logits.n_classes);  // doubles
     ptrdiff_t rows_kept = kept_rows();
-    bool streams = task.logits.n_rows * task.logits.n_classes * element_size(task.dlogits.dtype) >= kStreamed;
+    bool streams = is_streamed(task);
     Buffer<double> e{row_size * rows_kept}, part{kPart}, copy{transformed ? row_size * rows_kept : 0};
     Buffer<double> class_coef{task.class_coef.step != 0 ? row_size : 0};
 

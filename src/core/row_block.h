@@ -287,6 +287,58 @@ struct Block {
     }
 };
 
+// ---- gradients on their way to memory -------------------------------------------------------------------------------
+
+constexpr ptrdiff_t kStreamed = 1 << 23;  // bytes of a gradient that no cache keeps until it is read
+
+bool is_streamed(const RowsTask& task) {
+    return task.logits.n_rows * task.logits.n_classes * element_size(task.dlogits.dtype) >= kStreamed;
+}
+
+// out_k = value_at(k). What comes from a row without a distribution may be NaN, else there is none.
+template <bool kNaNs, class T, class ValueAt>
+[[gnu::noinline]] void write_values(ptrdiff_t count, const ValueAt value_at, T* out) {
+#pragma omp simd
+    for (ptrdiff_t k = 0; k < count; ++k)
+        if (kNaNs)
+            narrow(value_at(k), out[k]);
+        else
+            narrow_number(value_at(k), out[k]);
+}
+
+// The same, whole lines of the cache past the caches; `at_label` goes to the place `label`, if that is here, with its
+// line: alone, it would bring the line back.
+template <bool kNaNs, class T, class ValueAt>
+[[gnu::noinline]] void stream_values(ptrdiff_t count, const ValueAt value_at, int64_t label, double at_label, T* out) {
+    constexpr ptrdiff_t kStep = kLine / static_cast<ptrdiff_t>(sizeof(T));
+    const ptrdiff_t odd = static_cast<ptrdiff_t>(reinterpret_cast<uintptr_t>(out) & (kLine - 1));
+    const ptrdiff_t first = smaller(odd ? (kLine - odd) / static_cast<ptrdiff_t>(sizeof(T)) : 0, count);
+    const ptrdiff_t last = first + (count - first) / kStep * kStep;
+    const bool in_line = label >= first && label < last;
+    const ptrdiff_t before = in_line ? label - (label - first) % kStep : last;
+    const auto stream = [&](ptrdiff_t from, ptrdiff_t to, bool with_label) {
+        for (ptrdiff_t k = from; k < to; k += kStep) {
+            alignas(kLine) T line[kStep];
+#pragma omp simd
+            for (ptrdiff_t i = 0; i < kStep; ++i)
+                if (kNaNs)
+                    narrow(value_at(k + i), line[i]);
+                else
+                    narrow_number(value_at(k + i), line[i]);
+            if (with_label) narrow(at_label, line[label - k]);
+            stream_line(line, out + k);
+        }
+    };
+    for (ptrdiff_t k = 0; k < first; ++k) narrow(value_at(k), out[k]);
+    stream(first, before, false);
+    if (in_line) {
+        stream(before, before + kStep, true);
+        stream(before + kStep, last, false);
+    }
+    for (ptrdiff_t k = last; k < count; ++k) narrow(value_at(k), out[k]);
+    if (!in_line && label >= 0 && label < count) narrow(at_label, out[label]);
+}
+
 // ---- logits beyond a scale ------------------------------------------------------------------------------------------
 
 // softcap · tanh(z / softcap).

@@ -91,6 +91,8 @@ inline void narrow(double x, Bfloat& out) { narrow(static_cast<float>(x), out); 
 
 constexpr ptrdiff_t kLine = 64;
 
+inline bool is_line(const void* address) { return (reinterpret_cast<uintptr_t>(address) & (kLine - 1)) == 0; }
+
 inline void stream_line(const void* line, void* out) {
 #if defined(__AVX512F__)
     _mm512_stream_si512(static_cast<__m512i*>(out), _mm512_load_si512(line));

@@ -11,6 +11,7 @@ namespace {
 // A tile holds class k of lane i at k · kLanes + i. Lanes without a row hold zeros.
 
 constexpr ptrdiff_t kFew = 8;              // classes that are summed in float
+constexpr ptrdiff_t kTilesAhead = 4;       // of the one that is read
 constexpr ptrdiff_t kTileBytes = 1 << 12;  // of tiles that are settled together
 
 // Four rows of four floats, turned about their diagonal.
@@ -75,6 +76,7 @@ template <class Real>
         if (rows.as_lanes) {
             for (ptrdiff_t k = 0; k < n; ++k) {
                 const T* x = reinterpret_cast<const T*>(first + k * apart);
+                __builtin_prefetch(first + k * apart + kTilesAhead * kLanes * rows.kSize);  // planes are many streams
 #pragma omp simd
                 for (ptrdiff_t i = 0; i < kLanes; ++i) tile[k * kLanes + i] = static_cast<Real>(widen(x[i]));
             }
@@ -112,13 +114,22 @@ template <class Real>
 
 // `spare` has room for the tile.
 template <class Real>
-[[gnu::noinline]] void store_tile(const Real* tile, ptrdiff_t begin, ptrdiff_t count, Real* spare,
+[[gnu::noinline]] void store_tile(const Real* tile, ptrdiff_t begin, ptrdiff_t count, Real* spare, bool streams,
                                   const MutableView& view) {
     const ptrdiff_t n = view.n_classes, apart = view.class_stride;
     with_type(view.dtype, [&](auto type) {
         using T = decltype(type);
         const TileRows<T, char> rows{view, begin, count};
         char* first = row_of(view, begin);
+        if (rows.as_lanes && streams && kLanes * rows.kSize == kLine && is_line(first) && apart % kLine == 0) {
+            for (ptrdiff_t k = 0; k < n; ++k) {
+                alignas(kLine) T line[kLanes];
+#pragma omp simd
+                for (ptrdiff_t i = 0; i < kLanes; ++i) narrow(tile[k * kLanes + i], line[i]);
+                stream_line(line, first + k * apart);
+            }
+            return;
+        }
         if (rows.as_lanes) {
             for (ptrdiff_t k = 0; k < n; ++k) {
                 T* out = reinterpret_cast<T*>(first + k * apart);
@@ -128,7 +139,7 @@ template <class Real>
             return;
         }
         if constexpr (sizeof(Real) == 4) {
-            if (sizeof(T) == 4 && rows.evenly && rows.beside) {
+            if (sizeof(T) == 4 && rows.evenly && rows.beside && !(streams && rows.dense)) {
                 const ptrdiff_t stride = rows.row_stride / rows.kSize;
                 float* out = reinterpret_cast<float*>(first);
                 for (int i = 0; i < kLanes; i += 4) turn_columns(tile + i, kLanes, n, out + i * stride, stride);
@@ -136,9 +147,12 @@ template <class Real>
             }
             if (rows.dense) {
                 for (int i = 0; i < kLanes; i += 4) turn_columns(tile + i, kLanes, n, spare + i * n, n);
-                T* out = reinterpret_cast<T*>(first);
-#pragma omp simd
-                for (ptrdiff_t k = 0; k < n * kLanes; ++k) narrow(spare[k], out[k]);
+                const Real* values = spare;
+                const auto value_at = [values](ptrdiff_t k) { return values[k]; };
+                if (streams)
+                    stream_values<true>(n * kLanes, value_at, -1, 0.0, reinterpret_cast<T*>(first));
+                else
+                    write_values<true>(n * kLanes, value_at, reinterpret_cast<T*>(first));
                 return;
             }
         }
@@ -386,6 +400,7 @@ template <class Real>
 void tiles(const RowsTask& task, ptrdiff_t begin, ptrdiff_t end) {
     const ptrdiff_t n = task.logits.n_classes, size = n * kLanes;
     const bool statistics = wants_statistics(task), gradient = task.dlogits.data != nullptr;
+    const bool streams = gradient && is_streamed(task);
     // Rows wait for each other until their block is settled, as many as the first cache holds.
     const ptrdiff_t fit = kTileBytes / (size * static_cast<ptrdiff_t>(sizeof(Real)));
     const ptrdiff_t n_tiles = fit < 1 ? 1 : smaller(fit, kBlock / kLanes), together = n_tiles * kLanes;
@@ -425,9 +440,10 @@ void tiles(const RowsTask& task, ptrdiff_t begin, ptrdiff_t end) {
                 tile.make_gradient();
             else
                 for (ptrdiff_t k = 0; k < size; ++k) tile.e[k] = Real{0};
-            store_tile(tile.e, start + at, tile.count, spare.get(), task.dlogits);
+            store_tile(tile.e, start + at, tile.count, spare.get(), streams, task.dlogits);
         }
     }
+    finish_streams();
 }
 
 }  // namespace
