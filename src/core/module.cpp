@@ -189,11 +189,25 @@ ptrdiff_t first_outside(const RowTarget& target, ptrdiff_t n_classes) {
     return i;
 }
 
-// Rows are shared out in whole blocks, since their values are summed block by block.
-void run_rows(const RowsTask& task, int threads) {
+// Threads share out `unit` rows and multiples.
+void run_rows(const RowsTask& task, int threads, ptrdiff_t unit = 1) {
     const ptrdiff_t n = task.logits.n_rows;
-    share((n + kBlock - 1) / kBlock, threads,
-          [&](ptrdiff_t begin, ptrdiff_t end) { active->rows(task, begin * kBlock, std::min(end * kBlock, n)); });
+    share((n + unit - 1) / unit, threads,
+          [&](ptrdiff_t begin, ptrdiff_t end) { active->rows(task, begin * unit, std::min(end * unit, n)); });
+}
+
+constexpr ptrdiff_t kFewRows = 64 * kBlock;
+
+// The same, and return the sum of the values: row by row where there are so few rows that each may be a thread's work,
+// else block by block. That depends on nothing but their number.
+double run_and_sum(RowsTask& task, int threads) {
+    const ptrdiff_t n = task.logits.n_rows, unit = n < kFewRows ? 1 : kBlock;
+    std::vector<double> sums((n + unit - 1) / unit);
+    (unit == 1 ? task.value : task.value_sums) = sums.data();
+    run_rows(task, threads, unit);
+    double total = 0.0;
+    for (const double sum : sums) total += sum;
+    return total;
 }
 
 // See RowsTask. Returns the first row whose index is no class (and does nothing then), or -1.
@@ -277,12 +291,9 @@ nb::tuple reduced_loss(uintptr_t out, bool out_is_double, double upstream, nb::t
             denominator = how.denominator(task.target, n, census.live);
             Coefficients coefficients;
             coefficients.give(task, how, upstream * (!mean ? 1.0 : denominator != 0.0 ? 1.0 / denominator : 0.0));
-            std::vector<double> sums((n + kBlock - 1) / kBlock);
-            task.value_sums = sums.data();
             task.nll = at<double>(nll);
             task.lse = at<double>(lse);
-            run_rows(task, threads);
-            for (const double sum : sums) total += sum;
+            total = run_and_sum(task, threads);
         }
     }
     if (mean && denominator == 0.0) total = when_empty;
