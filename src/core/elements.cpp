@@ -1,5 +1,9 @@
-// Binary decisions, one an element: cross-entropy, focal and asymmetric loss of sigmoid logits, their sum or their
-// gradient. They are one family of curves; everything is computed in double.
+// Binary decisions, one an element: cross-entropy, focal and asymmetric loss of sigmoid logits, their sum and, in the
+// same pass, their gradient. They are one family of curves.
+//
+// Stored floats and halves are computed in float, in ways that keep all digits of what is nearly 0: the probability of
+// the label that a confident logit speaks against, and the loss of the other one. Below e^-86 these are 0, and so are
+// gradients that float could only say as a denormal number. Sums are in double.
 //
 // The rules of rows.cpp hold here too.
 
@@ -10,125 +14,348 @@
 namespace xent {
 namespace {
 
-// Of one element with logit z: nll of either label, and the probabilities p = σ(z) and q = 1 - p, with all their
-// digits.
-struct Decision {
-    double nll_positive, nll_negative, p, q;
+// How (1 - p_label)^γ is found: not at all, as a product (γ of 2; any whole γ up to 7), or as exp(γ log(1 - p_label)).
+enum class Power { none, square, whole, any };
+
+template <class Real>
+struct Limits;
+
+template <>
+struct Limits<float> {
+    using Bits = uint32_t;
+    static constexpr float kLowest = -86.0f;     // of the exponent of what is not 0
+    static constexpr float kSmallest = 0x1p-126f;  // normal number
 };
 
-inline Decision decide(double z) {
-    const double size = z < 0.0 ? -z : z;
-    const double u = exp_nonpositive(-size), log_sum = log1p_nonnegative(u);
-    const double large = 1.0 / (1.0 + u), small = u * large;
-    const bool positive = z > 0.0;
-    return {positive ? log_sum : log_sum + size, positive ? log_sum + size : log_sum, positive ? large : small,
-            positive ? small : large};
-}
-
-inline double finite(double nll) { return nll > 800.0 ? 800.0 : nll; }  // p is 0 there: 0 · 800, not 0 · inf
-
-// A loss f(nll) and its derivative by z, both per unit of the label's coefficient.
-struct Curve {
-    double value, slope;
+template <>
+struct Limits<double> {
+    using Bits = uint64_t;
+    static constexpr double kLowest = -708.0;
+    static constexpr double kSmallest = 0x1p-1022;
 };
 
-enum class Kind { cross_entropy, squares, powers, margin };
+inline double exp_nonpositive(double x, double, double) { return exp_nonpositive(x); }
 
-// The positive label: q^γ nll, where q^γ = exp(-γ nll_negative).
-template <Kind kKind>
-inline Curve positive_curve(const Decision& at, double gamma) {
-    if (kKind == Kind::cross_entropy) return {at.nll_positive, -at.q};
-    const double power = kKind == Kind::squares ? at.q * at.q : exp_nonpositive(-gamma * at.nll_negative);
-    const double factor = gamma == 0.0 ? 1.0 : power;
-    return {factor * at.nll_positive, -factor * (at.q + gamma * at.p * finite(at.nll_positive))};
-}
+inline double log1p_fraction(double x) { return log1p_nonnegative(x); }
 
-// The negative label: r^γ · -log(1 - r) with r = max(p - margin, 0).
-template <Kind kKind>
-inline Curve negative_curve(const Decision& at, double gamma, double margin) {
-    if (kKind == Kind::cross_entropy) return {at.nll_negative, at.p};
-    if (kKind == Kind::margin) {
-        const bool inside = !(at.p <= margin);  // so is NaN, which stays NaN
-        const double r = inside ? at.p - margin : 0.5, rest = inside ? at.q + margin : 0.5;
-        const double shifted = log1p_nonnegative(r / rest);
-        const double log_r = -at.nll_positive - log1p_nonnegative(margin / r);
-        const double power = gamma == 0.0 ? 1.0 : exp_nonpositive(gamma * (inside ? log_r : 0.0));
-        const double slope = at.p * at.q * power * (gamma * shifted / r + 1.0 / rest);
-        return {inside ? power * shifted : 0.0, inside ? slope : 0.0};
-    }
-    const double power = kKind == Kind::squares ? at.p * at.p : exp_nonpositive(-gamma * at.nll_positive);
-    const double factor = gamma == 0.0 ? 1.0 : power;
-    return {factor * at.nll_negative, factor * (at.p + gamma * at.q * finite(at.nll_negative))};
-}
+// What is known of one label, in the type that is computed in.
+template <class Real>
+struct Label {
+    Real by_target, constant;       // its coefficient is by_target · (t or 1 - t) + constant
+    Real gamma, gamma_low;          // their sum is γ
+    typename Limits<Real>::Bits whole;  // γ where it is whole
+    Real most;                      // |z| beyond which (1 - p)^γ times what it is multiplied with is 0 where it is small
 
-// What the elements of one part are made of, and what becomes of them.
-struct Part {
-    double* z;  // becomes the gradient, or else the value
-    const double* target;
-    const double* positive_weight;
-    const double* weight;
-    const double* live;  // 1 where an element takes part, else 0
+    Label(double factor, double gamma_, double keep, double spread)
+        : by_target(static_cast<Real>(factor * keep)),
+          constant(static_cast<Real>(factor * spread)),
+          gamma(static_cast<Real>(gamma_)),
+          gamma_low(static_cast<Real>(gamma_ - static_cast<double>(gamma))),
+          whole(static_cast<typename Limits<Real>::Bits>(gamma_)),
+          most(static_cast<Real>(-Limits<Real>::kLowest / (1.0 + gamma_))) {}
+};
+
+template <class Real>
+struct Curves {
+    Label<Real> positive, negative;
+    Real margin, margin_low;
+    Real scale, scale_low;
+    Real upstream, least;  // a slope that is smaller has the gradient 0
+
+    explicit Curves(const ElementsTask& task)
+        : positive(task.positive_factor, task.gamma_positive, 1.0 - task.smoothing, 0.5 * task.smoothing),
+          negative(task.negative_factor, task.gamma_negative, 1.0 - task.smoothing, 0.5 * task.smoothing),
+          margin(static_cast<Real>(task.margin)),
+          margin_low(static_cast<Real>(task.margin - static_cast<double>(margin))),
+          scale(static_cast<Real>(task.scale)),
+          scale_low(static_cast<Real>(task.scale - static_cast<double>(scale))),
+          upstream(static_cast<Real>(task.upstream * task.scale)),
+          least(Limits<Real>::kSmallest / (upstream < 0 ? -upstream : upstream)) {}
+};
+
+// Elements side by side; their number is a multiple of kLanes. A plain block has neither weights nor a scale.
+template <class Real>
+struct Block {
+    const Real* z;
+    const Real* target;
+    const Real* positive_weight;
+    const Real* weight;  // 0 where an element takes no part
+    Real* dlogits;
     ptrdiff_t count;
 };
 
-template <Kind kKind, bool kGradient>
-[[gnu::noinline]] void evaluate(const ElementsTask& task, const Part& part) {
-    const double keep = 1.0 - task.smoothing, spread = 0.5 * task.smoothing;
-    const double positive_factor = task.positive_factor, negative_factor = task.negative_factor;
-    const double gamma_positive = task.gamma_positive, gamma_negative = task.gamma_negative, margin = task.margin;
-    const double scale = task.scale, upstream = task.upstream * task.scale;
-    double* __restrict z = part.z;
-    const double* __restrict target = part.target;
-    const double* __restrict positive_weight = part.positive_weight;
-    const double* __restrict weights = part.weight;
-    const double* __restrict live = part.live;
-    const ptrdiff_t count = part.count;
-#pragma omp simd
-    for (ptrdiff_t k = 0; k < count; ++k) {
-        const double t = keep * target[k] + spread;
-        const double one = positive_factor * positive_weight[k] * t;
-        const double zero = negative_factor * (keep * (1.0 - target[k]) + spread);
-        const double weight = live[k] == 0.0 ? 0.0 : weights[k];
-        const Decision at = decide(scale * z[k]);
-        const Curve positive = positive_curve<kKind>(at, gamma_positive);
-        const Curve negative = negative_curve<kKind>(at, gamma_negative, margin);
-        // What has no coefficient is left out: it may be infinite.
-        if (kGradient) {
-            const double slope =
-                (one == 0.0 ? 0.0 : one * positive.slope) + (zero == 0.0 ? 0.0 : zero * negative.slope);
-            z[k] = weight == 0.0 ? 0.0 : upstream * (weight * slope);
-        } else {
-            const double value =
-                (one == 0.0 ? 0.0 : one * positive.value) + (zero == 0.0 ? 0.0 : zero * negative.value);
-            z[k] = weight == 0.0 ? 0.0 : weight * value;
-        }
-    }
-}
+// Choices among lanes, said in bits: compilers make branches of `?:`, and of branches that depend on one another copies
+// of what follows them.
+template <class Real>
+using Mask = typename Limits<Real>::Bits;  // all its bits, or none
 
-template <bool kGradient>
-void choose(const ElementsTask& task, const Part& part) {
-    if (task.margin > 0.0) return evaluate<Kind::margin, kGradient>(task, part);
-    if (task.gamma_positive == 0.0 && task.gamma_negative == 0.0)
-        return evaluate<Kind::cross_entropy, kGradient>(task, part);
-    if (task.gamma_positive == 2.0 && task.gamma_negative == 2.0) return evaluate<Kind::squares, kGradient>(task, part);
-    evaluate<Kind::powers, kGradient>(task, part);
+inline float of_bits(uint32_t bits) { return float_from_bits(bits); }
+
+inline double of_bits(uint64_t bits) { return from_bits(bits); }
+
+template <class Real>
+inline Mask<Real> mask(bool condition) {
+    return Mask<Real>{0} - static_cast<Mask<Real>>(condition);
 }
 
 template <class Real>
-void read(DType dtype, const void* from, ptrdiff_t start, ptrdiff_t count, Real* out) {
-    with_type(dtype, [&](auto type) {
-        const auto* x = static_cast<const decltype(type)*>(from) + start;
-#pragma omp simd
-        for (ptrdiff_t k = 0; k < count; ++k) out[k] = static_cast<Real>(widen(x[k]));
-    });
+inline Real choose(Mask<Real> first, Real x, Real y) {
+    return of_bits((first & bits_of(x)) | (~first & bits_of(y)));
 }
 
-void write(const double* values, DType dtype, void* to, ptrdiff_t start, ptrdiff_t count) {
-    with_type(dtype, [&](auto type) {
-        auto* out = static_cast<decltype(type)*>(to) + start;
+// x, or 0.
+template <class Real>
+inline Real only(Mask<Real> kept, Real x) {
+    return of_bits(kept & bits_of(x));
+}
+
+template <class Real>
+inline Real whole_power(Real x, Mask<Real> n) {
+    // Each square is taken only where it is needed: it may underflow.
+    const Real square = choose(mask<Real>((n & 6) != 0), x, Real{1});
+    const Real two = square * square;
+    const Real of_two = choose(mask<Real>((n & 2) != 0), two, Real{1});
+    const Real of_four = choose(mask<Real>((n & 4) != 0), two, Real{1});
+    return choose(mask<Real>((n & 1) != 0), x, Real{1}) * of_two * (of_four * of_four);
+}
+
+// (1 - p)^γ of the label that the logit speaks for: p_other^γ, with log p_other = -(size + low + log_sum).
+template <class Real>
+inline Real small_power(Real gamma, Real gamma_low, Real size, Real low, Real log_sum) {
+    // Neither product nor sum may round: the exponent is as large as the relative error is.
+    const Real product = gamma * size, term = gamma * log_sum, exponent = product + term;
+    const Real lost = mul_add(gamma, size, -product) + mul_add(gamma, low, gamma_low * size);
+    const Real lowest = Limits<Real>::kLowest * gamma / (gamma + 1);
+    const Real power = exp_nonpositive(-exponent, -(lost + ((product - exponent) + term)), lowest);
+    return choose(mask<Real>(gamma == 0), Real{1}, power);
+}
+
+template <class Real, Power kPower, bool kMargin, bool kPlain, bool kGradient>
+[[gnu::noinline]] double evaluate(const Curves<Real>& curves, const Block<Real>& block) {
+    const Curves<Real> with = curves;
+    const Label<Real>&positive = with.positive, &negative = with.negative;
+    const Real* __restrict z = block.z;
+    const Real* __restrict target = block.target;
+    const Real* __restrict positive_weight = block.positive_weight;
+    const Real* __restrict weights = block.weight;
+    Real* __restrict dlogits = block.dlogits;
+    const ptrdiff_t count = block.count & -kLanes;
+    constexpr Mask<Real> kSign = Mask<Real>{1} << (8 * sizeof(Real) - 1);
+    double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+    for (ptrdiff_t k = 0; k < count; ++k) {
+        const Real t = target[k];
+        Real one = mul_add(t, positive.by_target, positive.constant);
+        const Real zero = mul_add(Real{1} - t, negative.by_target, negative.constant);
+        if (!kPlain) one *= positive_weight[k];
+
+        const Real scaled = kPlain ? z[k] : with.scale * z[k];
+        const Mask<Real> sign = bits_of(scaled) & kSign, below = mask<Real>(sign != 0);
+        const Real size = of_bits(bits_of(scaled) ^ sign);
+        Real low = 0;  // size + low is what the scaled logit should be
+        if (!kPlain) low = of_bits(bits_of(mul_add(with.scale, z[k], -scaled) + with.scale_low * z[k]) ^ sign);
+        const Real u = exp_nonpositive(-size, -low, Limits<Real>::kLowest), log_sum = log1p_fraction(u);
+        const Real large = Real{1} / (Real{1} + u), small = u * large;
+
+        // The logit speaks for one of the labels, whose loss is log_sum; that of the other one is other_nll.
+        const Real other_nll = size + log_sum;
+        const Real bounded = choose(mask<Real>(other_nll > 800), Real{800}, other_nll);  // 0 · 800, not 0 · inf
+        Real value, slope;
+        if (!kMargin) {
+            const Real likely = choose(below, zero, one), other = choose(below, one, zero);
+            const Mask<Real> counts = mask<Real>(other != 0);
+            Real against;
+            if (kPower == Power::none) {
+                value = mul_add(likely + other, log_sum, only(counts, other * size));
+                against = other * large - likely * small;
+            } else {
+                const Real gamma = kPower == Power::square ? Real{2} : choose(below, negative.gamma, positive.gamma);
+                const Real other_gamma = kPower == Power::square ? Real{2} : choose(below, positive.gamma, negative.gamma);
+                Real power, other_power;
+                if (kPower == Power::any) {
+                    const Real gamma_low = choose(below, negative.gamma_low, positive.gamma_low);
+                    power = small_power(gamma, gamma_low, size, low, log_sum);
+                    other_power = exp_nonpositive(-other_gamma * log_sum, Real{0}, Limits<Real>::kLowest);
+                } else {
+                    const Real most = kPower == Power::square ? positive.most : choose(below, negative.most, positive.most);
+                    const Real base = only(mask<Real>(!(size > most)), small);
+                    const Mask<Real> whole = (below & negative.whole) | (~below & positive.whole);
+                    const Mask<Real> other_whole = (below & positive.whole) | (~below & negative.whole);
+                    power = kPower == Power::square ? base * base : whole_power(base, whole);
+                    other_power = kPower == Power::square ? large * large : whole_power(large, other_whole);
+                }
+                value = mul_add(likely, power * log_sum, only(counts, other * (other_power * other_nll)));
+                const Real by_likely = power * mul_add(gamma * large, log_sum, small);
+                const Real by_other = other_power * mul_add(other_gamma * small, bounded, large);
+                against = other * by_other - likely * by_likely;
+            }
+            slope = of_bits(bits_of(against) ^ sign);
+        } else {
+            const Real p = choose(below, small, large), q = choose(below, large, small);
+            Real power;
+            if (kPower == Power::any) {
+                const Real exponent = positive.gamma * choose(below, log_sum, other_nll);
+                power = choose(mask<Real>(positive.gamma == 0), Real{1}, exp_nonpositive(-exponent, Real{0}, Real{0}));
+            } else {
+                power = whole_power(only(below | mask<Real>(!(size > positive.most)), q), positive.whole);
+            }
+            const Real nll = choose(below, other_nll, log_sum), finite_nll = choose(below, bounded, log_sum);
+            const Real of_one = only(mask<Real>(one != 0), one * (power * nll));
+            const Real by_one = power * mul_add(positive.gamma * p, finite_nll, q);
+
+            // The negative label: r^γ · -log(1 - r) with r = max(p - margin, 0).
+            const Real beyond = (p - with.margin) - with.margin_low;
+            const Mask<Real> inside = mask<Real>(!(beyond <= 0));  // so is NaN, which stays NaN
+            const Real r = choose(inside, beyond, Real{0.5}), rest = choose(inside, q + with.margin, Real{0.5});
+            const Real by_rest = Real{1} / rest, shifted = log1p_nonnegative(r * by_rest);
+            Real shifted_power;
+            if (kPower == Power::any) {
+                const Real log_r = only(inside, -nll - log1p_nonnegative(with.margin / r));
+                const Real found = exp_nonpositive(negative.gamma * log_r, Real{0}, Real{0});
+                shifted_power = choose(mask<Real>(negative.gamma == 0), Real{1}, found);
+            } else {
+                shifted_power = whole_power(r, negative.whole);
+            }
+            const Real by_zero = large * small * shifted_power * (negative.gamma * shifted / r + by_rest);
+            value = of_one + only(inside, zero * (shifted_power * shifted));
+            slope = only(inside, zero * by_zero) - one * by_one;
+        }
+
+        if (!kPlain) {
+            const Mask<Real> takes_part = mask<Real>(weights[k] != 0);
+            value = only(takes_part, weights[k] * value);
+            slope = only(takes_part, weights[k] * slope);
+        }
+        sum += static_cast<double>(value);
+        if (kGradient) {
+            const Real steepness = of_bits(bits_of(slope) & ~kSign);
+            dlogits[k] = only(mask<Real>(!(steepness < with.least)), with.upstream * slope);
+        }
+    }
+    return sum;
+}
+
+template <class Real, Power kPower, bool kMargin>
+double evaluate(const Curves<Real>& curves, const Block<Real>& block, bool is_plain) {
+    // Doubles are never plain, which would be compiled for little.
+    constexpr bool kPlain = sizeof(Real) == sizeof(float);
+    if (kPlain && is_plain)
+        return block.dlogits ? evaluate<Real, kPower, kMargin, kPlain, true>(curves, block)
+                             : evaluate<Real, kPower, kMargin, kPlain, false>(curves, block);
+    return block.dlogits ? evaluate<Real, kPower, kMargin, false, true>(curves, block)
+                         : evaluate<Real, kPower, kMargin, false, false>(curves, block);
+}
+
+inline bool is_whole(double gamma) {
+    return gamma >= 0.0 && gamma <= 7.0 && gamma == static_cast<double>(static_cast<int>(gamma));
+}
+
+inline Power power_of(const ElementsTask& task) {
+    if (!is_whole(task.gamma_positive) || !is_whole(task.gamma_negative)) return Power::any;
+    if (task.margin > 0.0) return Power::whole;
+    if (task.gamma_positive == 0.0 && task.gamma_negative == 0.0) return Power::none;
+    return task.gamma_positive == 2.0 && task.gamma_negative == 2.0 ? Power::square : Power::whole;
+}
+
+double evaluate_block(const ElementsTask& task, const Curves<float>& curves, const Block<float>& block, bool is_plain) {
+    if (task.margin > 0.0) return evaluate<float, Power::whole, true>(curves, block, is_plain);
+    switch (power_of(task)) {
+        case Power::none:
+            return evaluate<float, Power::none, false>(curves, block, is_plain);
+        case Power::square:
+            return evaluate<float, Power::square, false>(curves, block, is_plain);
+        case Power::whole:
+            return evaluate<float, Power::whole, false>(curves, block, is_plain);
+        case Power::any:
+            break;
+    }
+    return evaluate<float, Power::any, false>(curves, block, is_plain);
+}
+
+double evaluate_block(const ElementsTask& task, const Curves<double>& curves, const Block<double>& block, bool) {
+    if (task.margin > 0.0) return evaluate<double, Power::any, true>(curves, block, false);
+    switch (power_of(task)) {
+        case Power::none:
+            return evaluate<double, Power::none, false>(curves, block, false);
+        case Power::square:
+        case Power::whole:
+            return evaluate<double, Power::whole, false>(curves, block, false);
+        case Power::any:
+            break;
+    }
+    return evaluate<double, Power::any, false>(curves, block, false);
+}
+
+// Return where `count` numbers from `start` on are, as Real and padded with zeros up to whole vectors.
+template <class Real, class T>
+const Real* padded(const T* from, ptrdiff_t start, ptrdiff_t count, Real* scratch) {
+    from += start;
 #pragma omp simd
-        for (ptrdiff_t k = 0; k < count; ++k) narrow(values[k], out[k]);
-    });
+    for (ptrdiff_t k = 0; k < count; ++k) scratch[k] = static_cast<Real>(widen(from[k]));
+    for (ptrdiff_t k = count; k < round_up(count); ++k) scratch[k] = 0;
+    return scratch;
+}
+
+template <class Real>
+const Real* padded(const Real* from, ptrdiff_t start, ptrdiff_t count, Real* scratch) {
+    return count % kLanes == 0 ? from + start : padded<Real, Real>(from, start, count, scratch);
+}
+
+// What the elements of a block are multiplied with: row by row, as far as its rows reach into the block.
+template <class Real>
+void fill_weights(const ElementsTask& task, ptrdiff_t start, ptrdiff_t count, Real* positive_weight, Real* weight) {
+    ptrdiff_t row = start / task.n_labels, label = start % task.n_labels;
+    for (ptrdiff_t k = 0; k < count; ++row, label = 0) {
+        const ptrdiff_t labels_left = task.n_labels - label, left = count - k;
+        const ptrdiff_t n = labels_left < left ? labels_left : left;
+        const double of_row = task.row_weight ? task.row_weight[row] : 1.0;
+        for (ptrdiff_t i = 0; i < n; ++i) {
+            positive_weight[k + i] = static_cast<Real>(task.positive_weight ? task.positive_weight[label + i] : 1.0);
+            weight[k + i] = static_cast<Real>((task.weight ? task.weight[label + i] : 1.0) * of_row);
+        }
+        k += n;
+    }
+    for (ptrdiff_t k = 0; task.live && k < count; ++k) weight[k] = task.live[start + k] ? weight[k] : Real{0};
+    for (ptrdiff_t k = count; k < round_up(count); ++k) positive_weight[k] = weight[k] = 0;
+}
+
+template <class Real>
+void in_blocks(const ElementsTask& task, ptrdiff_t begin, ptrdiff_t end) {
+    alignas(64) Real z[kElements], target[kElements], positive_weight[kElements], weight[kElements], dlogits[kElements];
+    const Curves<Real> curves(task);
+    const bool is_plain = sizeof(Real) == sizeof(float) && task.scale == 1.0 && !task.live && !task.positive_weight &&
+                          !task.weight && !task.row_weight;
+    for (ptrdiff_t i = begin; i < end; ++i) {
+        const ptrdiff_t start = i * kElements, left = task.count - start, count = left < kElements ? left : kElements;
+        const bool is_whole = count % kLanes == 0;
+        Block<Real> block{nullptr, nullptr, positive_weight, weight, nullptr, round_up(count)};
+        with_type(task.dtype, [&](auto type) {
+            block.z = padded(static_cast<const decltype(type)*>(task.logits), start, count, z);
+        });
+        if (task.target_is_byte)
+            block.target = padded(static_cast<const uint8_t*>(task.target), start, count, target);
+        else
+            with_type(task.target_dtype, [&](auto type) {
+                block.target = padded(static_cast<const decltype(type)*>(task.target), start, count, target);
+            });
+        if (!is_plain || !is_whole) fill_weights(task, start, count, positive_weight, weight);
+        if (task.dlogits) block.dlogits = dlogits;
+        task.sums[i] = evaluate_block(task, curves, block, is_plain && is_whole);
+        if (task.dlogits)
+            with_type(task.dtype, [&](auto type) {
+                auto* out = static_cast<decltype(type)*>(task.dlogits) + start;
+#pragma omp simd
+                for (ptrdiff_t k = 0; k < count; ++k) narrow(dlogits[k], out[k]);
+            });
+    }
+}
+
+// What float has too few digits for: a power of a shifted probability that is not whole; and without fused products,
+// which tell what a product loses, every other power and every scale.
+inline bool fits_float(const ElementsTask& task) {
+    if (task.dtype == DType::float64 || (task.target_dtype == DType::float64 && !task.target_is_byte)) return false;
+    if (power_of(task) == Power::any && (task.margin > 0.0 || !kFusesProducts)) return false;
+    return task.scale == 1.0 || kFusesProducts;
 }
 
 }  // namespace
@@ -136,48 +363,7 @@ void write(const double* values, DType dtype, void* to, ptrdiff_t start, ptrdiff
 namespace XENT_LEVEL {
 
 void elements(const ElementsTask& task, ptrdiff_t begin, ptrdiff_t end) {
-    const ptrdiff_t size = task.part_rows * task.n_labels;
-    double* memory = static_cast<double*>(__builtin_malloc(static_cast<size_t>(5 * size) * sizeof(double)));
-    double *z = memory, *target = z + size, *weight = target + size, *positive_weight = weight + size,
-           *live = positive_weight + size;
-    for (ptrdiff_t k = 0; k < size; ++k) {
-        positive_weight[k] = task.positive_weight ? task.positive_weight[k % task.n_labels] : 1.0;
-        live[k] = 1.0;
-    }
-    for (ptrdiff_t i = begin; i < end; ++i) {
-        const ptrdiff_t first_row = i * task.part_rows, rows_left = task.n_rows - first_row;
-        const ptrdiff_t n_rows = rows_left < task.part_rows ? rows_left : task.part_rows;
-        const ptrdiff_t start = first_row * task.n_labels, count = n_rows * task.n_labels;
-        read(task.dtype, task.logits, start, count, z);
-        if (task.target_is_byte) {
-            const uint8_t* t = static_cast<const uint8_t*>(task.target) + start;
-            for (ptrdiff_t k = 0; k < count; ++k) target[k] = t[k];
-        } else {
-            read(task.target_dtype, task.target, start, count, target);
-        }
-        if (i == begin || task.row_weight)
-            for (ptrdiff_t row = 0, k = 0; row < n_rows; ++row)
-                for (ptrdiff_t label = 0; label < task.n_labels; ++label, ++k)
-                    weight[k] = (task.weight ? task.weight[label] : 1.0) *
-                                (task.row_weight ? task.row_weight[first_row + row] : 1.0);
-        if (task.live) {
-            const uint8_t* take_part = task.live + start;
-            for (ptrdiff_t k = 0; k < count; ++k) live[k] = take_part[k] ? 1.0 : 0.0;
-            for (ptrdiff_t k = 0; k < count; ++k) target[k] = take_part[k] ? target[k] : 0.0;
-        }
-        const Part part{z, target, positive_weight, weight, live, count};
-        if (task.dlogits) {
-            choose<true>(task, part);
-            write(z, task.dtype, task.dlogits, start, count);
-            continue;
-        }
-        choose<false>(task, part);
-        double sum = 0.0;
-#pragma omp simd reduction(+ : sum)
-        for (ptrdiff_t k = 0; k < count; ++k) sum += z[k];
-        task.sums[i] = sum;
-    }
-    __builtin_free(memory);
+    return fits_float(task) ? in_blocks<float>(task, begin, end) : in_blocks<double>(task, begin, end);
 }
 
 }  // namespace XENT_LEVEL

@@ -97,13 +97,12 @@ struct Census {
 
 // Binary decisions, one an element: rows of labels side by side. See elements.cpp for the curves; the sum of
 //   weight · row_weight · (positive_factor · positive_weight · t' · f₊ + negative_factor · (1 - t') · f₋)
-// with t' the smoothed target is taken part by part (several rows); or, where there is a place for it, the gradient of
-// upstream times that sum instead.
+// with t' the smoothed target is taken part by part; where there is a place for it, the gradient of upstream times
+// that sum is written too. A kernel handles parts of kElements elements, not rows.
 struct ElementsTask {
     const void* logits = nullptr;
     DType dtype = DType::float64;
-    ptrdiff_t n_rows = 0, n_labels = 0;
-    ptrdiff_t part_rows = 1;  // how many rows are summed together
+    ptrdiff_t count = 0, n_labels = 0;
     double scale = 1.0;
     const void* target = nullptr;  // as target_dtype, or a byte each
     DType target_dtype = DType::float64;
@@ -115,7 +114,7 @@ struct ElementsTask {
     double positive_factor = 1.0, negative_factor = 1.0, smoothing = 0.0;
     double gamma_positive = 0.0, gamma_negative = 0.0, margin = 0.0;
     double upstream = 1.0;
-    double* sums = nullptr;  // of each part, where dlogits is null
+    double* sums = nullptr;  // of each part
     void* dlogits = nullptr;
 };
 
@@ -199,6 +198,8 @@ namespace {
 
 constexpr ptrdiff_t kLanes = 16;  // inner loops run over multiples of this: no scalar remainders
 constexpr ptrdiff_t kBlock = 64;  // most rows that are done together
+
+constexpr ptrdiff_t kElements = 1024;  // elements of an ElementsTask whose sum is one number
 
 constexpr ptrdiff_t round_up(ptrdiff_t count) { return (count + kLanes - 1) & ~(kLanes - 1); }
 

@@ -316,7 +316,7 @@ void expect_writes(uintptr_t address, size_t bytes) {
 
 // ---- binary decisions -----------------------------------------------------------------------------------------------
 
-// See ElementsTask; returns the sum, or 0 where the gradient is asked for.
+// See ElementsTask; returns the sum.
 double elements(uintptr_t logits, int dtype, ptrdiff_t n_rows, ptrdiff_t n_labels, double scale, uintptr_t target,
                 int target_dtype, bool target_is_byte, uintptr_t live, uintptr_t positive_weight, uintptr_t weight,
                 uintptr_t row_weight, double positive_factor, double negative_factor, double smoothing,
@@ -325,9 +325,8 @@ double elements(uintptr_t logits, int dtype, ptrdiff_t n_rows, ptrdiff_t n_label
     ElementsTask task;
     task.logits = at<const void>(logits);
     task.dtype = static_cast<DType>(dtype);
-    task.n_rows = n_rows;
+    task.count = n_rows * n_labels;
     task.n_labels = n_labels;
-    task.part_rows = std::max<ptrdiff_t>(1, 1024 / n_labels);
     task.scale = scale;
     task.target = at<const void>(target);
     task.target_dtype = static_cast<DType>(target_dtype);
@@ -345,7 +344,7 @@ double elements(uintptr_t logits, int dtype, ptrdiff_t n_rows, ptrdiff_t n_label
     task.upstream = upstream;
     task.dlogits = at<void>(dlogits);
     nb::gil_scoped_release no_gil;
-    const ptrdiff_t n_parts = (n_rows + task.part_rows - 1) / task.part_rows;
+    const ptrdiff_t n_parts = (task.count + kElements - 1) / kElements;
     std::vector<double> sums(n_parts);
     task.sums = sums.data();
     share(n_parts, threads, [&](ptrdiff_t begin, ptrdiff_t end) { active->elements(task, begin, end); });

@@ -32,6 +32,8 @@ inline double widen(double x) { return x; }
 
 inline float widen(float x) { return x; }
 
+inline float widen(uint8_t x) { return x; }
+
 inline float widen(Bfloat x) { return float_from_bits(static_cast<uint32_t>(x.bits) << 16); }
 
 inline float widen(Half x) {

@@ -283,16 +283,69 @@ struct RelativeExp<float> {
         float r = mul_add(n, -kLow, mul_add(n, -kHigh, scaled)) - offset;
         if (!kPlain) r += lost;
 
+        const float two = float_from_bits((bits_of(shifted) + exponent) << 23);
+        return scaled < lowest ? 0.0f : near_zero(r) * two;
+    }
+
+    // e^r for |r| <= ln 2.
+    static float near_zero(float r) {
         const float r2 = r * r;
         const float q01 = mul_add(r, 0x1.55550ep-3f, 0x1.00000cp-1f);
         const float q23 = mul_add(r, 0x1.11284ep-7f, 0x1.554a04p-5f);
         const float q45 = mul_add(r, 0x1.9b48f4p-13f, 0x1.71bd88p-10f);
         const float q = mul_add(r2, mul_add(r2, q45, q23), q01);
-        const float e = 1.0f + mul_add(r2, q, r);
-        const float two = float_from_bits((bits_of(shifted) + exponent) << 23);
-        return scaled < lowest ? 0.0f : e * two;
+        return 1.0f + mul_add(r2, q, r);
     }
 };
+
+// ---- in float -------------------------------------------------------------------------------------------------------
+
+// e^(x + low) for x <= 0, where |low| is what rounding lost of x: within 1.5 ulp; 0 where x < lowest, which must not be
+// below -87, so that nothing is a denormal number; NaN stays NaN. Done as in RelativeExp<float>.
+inline float exp_nonpositive(float x, float low, float lowest) {
+    using Exp = RelativeExp<float>;
+    const float shifted = mul_add(x, Exp::kLog2e, Exp::kShift);
+    const float n = shifted - Exp::kShift;
+    const float r = mul_add(n, -Exp::kLow, mul_add(n, -Exp::kHigh, x)) + low;
+    const float power = float_from_bits((bits_of(shifted) + 127u) << 23);
+    // Said in bits: of `?:` compilers make two ways, and copies of what follows.
+    const uint32_t kept = 0u - static_cast<uint32_t>(!(x < lowest));
+    return float_from_bits(kept & bits_of(Exp::near_zero(r) * power));
+}
+
+// log(1 + x) for 0 <= x <= 1, within 1.5 ulp, as x (1 - x r(x)) with r of degree 8 (relative error 2^-27.5).
+inline float log1p_fraction(float x) {
+    const float x2 = x * x;
+    const float x4 = x2 * x2;
+    const float r01 = mul_add(x, -0x1.554dd0p-2f, 0x1.ffffd2p-2f);
+    const float r23 = mul_add(x, -0x1.934b54p-3f, 0x1.ff23e6p-3f);
+    const float r45 = mul_add(x, -0x1.b4ae20p-4f, 0x1.3a4360p-3f);
+    const float r67 = mul_add(x, -0x1.491890p-6f, 0x1.d6b0f4p-5f);
+    const float r47 = mul_add(x2, r67, r45);
+    const float r = mul_add(x4, mul_add(x4, 0x1.af4bdep-9f, r47), mul_add(x2, r23, r01));
+    return x * mul_add(x, -r, 1.0f);
+}
+
+// log(1 + x) for 0 <= x < 2^24, within 2 ulp; NaN stays NaN. 1 + x = 2^k (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2),
+// and log(1 + f) = f (1 - f r(f)) with r of degree 8 (relative error 2^-27.8).
+inline float log1p_nonnegative(float x) {
+    constexpr uint32_t kSqrtHalf = 0x3f3504f3;
+    const uint32_t exponent = (bits_of(1.0f + x) - kSqrtHalf) >> 23;
+    const float k = float_from_bits(exponent | bits_of(0x1p23f)) - 0x1p23f;
+    const float part = float_from_bits((127u - exponent) << 23);  // 2^-k
+    const float f = part * x + (part - 1.0f);                     // only this sum is rounded
+
+    const float f2 = f * f;
+    const float f4 = f2 * f2;
+    const float r01 = mul_add(f, -0x1.555550p-2f, 0x1.fffff8p-2f);
+    const float r23 = mul_add(f, -0x1.99a41cp-3f, 0x1.000438p-2f);
+    const float r45 = mul_add(f, -0x1.226c84p-3f, 0x1.5423e8p-3f);
+    const float r67 = mul_add(f, -0x1.087506p-3f, 0x1.0f520ap-3f);
+    const float r47 = mul_add(f2, r67, r45);
+    const float r = mul_add(f4, mul_add(f4, 0x1.381392p-4f, r47), mul_add(f2, r23, r01));
+    const float log = f * mul_add(f, -r, 1.0f);
+    return mul_add(k, RelativeExp<float>::kHigh, mul_add(k, RelativeExp<float>::kLow, log));
+}
 
 }  // namespace
 }  // namespace xent
