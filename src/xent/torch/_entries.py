@@ -1,6 +1,9 @@
 """The reduced loss of sigmoid entries by the compiled kernel, where the loss is one of its family of curves.
 
-One pass for the value, one for the gradient once the upstream gradient is known; the logits are kept for it.
+Value and gradient are made in one pass, since they share exponential and logarithm. The gradient is what this adds to
+the memory until backward; logits and target are kept as they are, for second derivatives, which a gradient does not
+tell of a focal loss. A float16 gradient waits for the upstream gradient, without which it may be too small for that
+type.
 """
 
 from __future__ import annotations
@@ -24,8 +27,8 @@ class Entries(NamedTuple):
     scale: float
     share: float  # what the sum over the entries is multiplied with
     live: Tensor | None  # booleans of the logits' shape
-    weight: Tensor | None  # one a label: along the last axis
-    pos_weight: Tensor | None
+    weight: Tensor | None  # one a label, along the last axis, or one for all
+    pos_weight: Tensor | None  # the same
     row_weight: Tensor | None  # one a row: of the other axes
     dtype: torch.dtype  # of the value
 
@@ -44,7 +47,9 @@ def entries_asked(
     labels, rows = logits.shape[-1:], logits.shape[:-1]
     if any(each is not None and each.shape not in ((), (1,), labels) for each in weights[:2]):
         return None
-    weight, pos_weight = (None if each is None else _wide(each, labels) for each in weights[:2])
+    weight, pos_weight = (
+        None if each is None else _wide(each, each.shape if each.numel() == 1 else labels) for each in weights[:2]
+    )
     row_weight = options.sample_weight
     if row_weight is not None:
         if row_weight.shape != rows or logits.dim() < 2:
@@ -59,9 +64,12 @@ def entries_asked(
     elif options.reduction == "mean":
         count = float(logits.numel()) if live is None else float(live.sum())
         if options.mean == "weighted" and (weight is not None or row_weight is not None):
-            counted = torch.ones(logits.shape, dtype=torch.float64) if live is None else live.to(torch.float64)
-            counted = counted if weight is None else counted * weight
-            count = float((counted if row_weight is None else counted * row_weight.unsqueeze(-1)).sum())
+            by_label = torch.ones((), dtype=torch.float64) if weight is None else weight
+            by_row = torch.ones((), dtype=torch.float64) if row_weight is None else row_weight.unsqueeze(-1)
+            if live is None:
+                count = float(by_label.expand(labels).sum() * by_row.expand(*rows, 1).sum())
+            else:
+                count = float((live * by_label * by_row).sum())
         if count == 0.0:
             return None
         share = 1.0 / count
@@ -83,18 +91,28 @@ def entries(logits: Tensor, target: Tensor, asked: Entries) -> Tensor:
     if logits.requires_grad and torch.is_grad_enabled():
         value: Tensor = _Entries.apply(logits, target, asked)  # type: ignore[no-untyped-call]
         return value
-    return _sum_entries(logits, target, asked)
+    return _value(logits, target, asked)
 
 
-def _sum_entries(logits: Tensor, target: Tensor, asked: Entries) -> Tensor:
-    total = _call_elements(logits, target, asked, 0, 0.0)
+def _value(logits: Tensor, target: Tensor, asked: Entries, dlogits: Tensor | None = None) -> Tensor:
+    total = _call_elements(logits, target, asked, dlogits, asked.share)
     return torch.tensor(asked.share * total, dtype=asked.dtype)
 
 
-def _call_elements(logits: Tensor, target: Tensor, asked: Entries, dlogits: int, upstream: float) -> float:
+def _call_elements(logits: Tensor, target: Tensor, asked: Entries, dlogits: Tensor | None, upstream: float) -> float:
     is_byte = target.dtype not in DTYPES
+    loss, weight, pos_weight = asked.loss, asked.weight, asked.pos_weight
+    factor_one, factor_zero = loss.binary_factors
+    # A weight that all entries share is a factor; only one of 0 is not, since that leaves out even what is infinite.
+    if pos_weight is not None and pos_weight.numel() == 1:
+        factor_one *= pos_weight.item()
+        pos_weight = None
+    if weight is not None and weight.numel() == 1 and weight.item() != 0.0:
+        factor_one *= weight.item()
+        factor_zero *= weight.item()
+        weight = None
     n_labels = logits.shape[-1] if logits.dim() > 0 else 1
-    loss = asked.loss
+    weight, pos_weight = (None if each is None else each.expand(n_labels).contiguous() for each in (weight, pos_weight))
     total: float = _native.compiled.elements(
         logits.data_ptr(),
         DTYPES[logits.dtype],
@@ -105,14 +123,15 @@ def _call_elements(logits: Tensor, target: Tensor, asked: Entries, dlogits: int,
         0 if is_byte else DTYPES[target.dtype],
         is_byte,
         address(asked.live),
-        address(asked.pos_weight),
-        address(asked.weight),
+        address(pos_weight),
+        address(weight),
         address(asked.row_weight),
-        *loss.binary_factors,
+        factor_one,
+        factor_zero,
         loss.label_smoothing * (1.0 if loss.smoothing == "uniform" else 2.0),  # ε (1 - t) is 2ε/2 - ε t
         *(loss.binary_powers or ()),
         upstream,
-        dlogits,
+        address(dlogits),
         _native.threads(logits),
     )
     return total
@@ -121,13 +140,15 @@ def _call_elements(logits: Tensor, target: Tensor, asked: Entries, dlogits: int,
 class _Entries(Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor, asked: Entries) -> Tensor:
-        ctx.save_for_backward(logits, target)
+        dlogits = None if logits.dtype == torch.float16 else _native.empty_gradient(logits)
+        value = _value(logits, target, asked, dlogits)
+        ctx.save_for_backward(logits, target, dlogits)
         ctx.asked = asked
-        return _sum_entries(logits, target, asked)
+        return value
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
-        logits, target = ctx.saved_tensors
+        logits, target, dlogits = ctx.saved_tensors
         asked = ctx.asked
         again = torch.is_grad_enabled()
         if again or _engines.is_batched(upstream):
@@ -141,7 +162,9 @@ class _Entries(Function):
                 )
                 value = asked.share * values.sum()
             (dlogits,) = torch.autograd.grad(value, logits, upstream.to(value.dtype), create_graph=again)
-        else:
+        elif dlogits is None:
             dlogits = _native.empty_gradient(logits)
-            _call_elements(logits, target, asked, dlogits.data_ptr(), asked.share * upstream.item())
+            _call_elements(logits, target, asked, dlogits, asked.share * upstream.item())
+        elif (factor := upstream.item()) != 1.0:
+            dlogits = dlogits * factor
         return dlogits, None, None
