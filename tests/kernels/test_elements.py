@@ -1,4 +1,4 @@
-"""The kernel of sigmoid entries, compiled: cross-entropy, focal and asymmetric loss, their sum or their gradient."""
+"""The kernel of sigmoid entries, compiled: cross-entropy, focal and asymmetric loss, their sum and their gradient."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ LOSSES = {
     "asymmetric without margin": (1.0, 4.0, 0.0),
     "asymmetric of no power": (3.0, 0.0, 0.2),
     "asymmetric of a small power": (0.0, 0.3, 0.2),
+    "two powers": (7.0, 2.0, 0.0),
+    "two broken powers": (0.3, 5.5, 0.0),
 }
 EVERY_LOSS = pytest.mark.parametrize("powers", LOSSES.values(), ids=LOSSES)
 LOGITS = [0.0, 1e-300, -1e-300, 1e-9, -1e-9, 0.3, -0.3, 2.0, -2.0, 9.0, -9.0, 37.0, -37.0, 80.0, -80.0, 700.0, -700.0]
 LOGITS += [1e3, -1e3, 1e6, -1e6]
 
 
-def elements(
+def value_and_gradient(
     logits,
     target,
     powers,
@@ -41,7 +43,7 @@ def elements(
     upstream=None,
     threads=1,
 ):
-    """Return the sum over all entries, or with ``upstream`` its gradient."""
+    """Return the sum over all entries, and with ``upstream`` its gradient."""
     codes = {np.dtype(dtype): code for code, dtype in enumerate(DTYPES)}
     assert logits.flags.c_contiguous and target.flags.c_contiguous and logits.shape == target.shape
     kept = [
@@ -65,13 +67,36 @@ def elements(
         0 if dlogits is None else dlogits.ctypes.data,
         threads,
     )
-    return total if dlogits is None else dlogits
+    return total, dlogits
 
 
-def one(logit, target, powers, **options):
+def elements(logits, target, powers, upstream=None, **options):
+    """Return the sum over all entries, or with ``upstream`` its gradient."""
+    return value_and_gradient(logits, target, powers, upstream=upstream, **options)[upstream is not None]
+
+
+def one(logit, target, powers, dtype=np.float64, **options):
     """Value and gradient of a single entry."""
-    logits, target = np.full((1, 1), logit), np.full((1, 1), target)
-    return elements(logits, target, powers, **options), elements(logits, target, powers, **options, upstream=1.0)[0, 0]
+    logits, target = np.full((1, 1), logit, dtype), np.full((1, 1), target, dtype)
+    value, dlogits = value_and_gradient(logits, target, powers, **options, upstream=1.0)
+    return value, dlogits[0, 0]
+
+
+def allowed_in_float(logits, positive, powers, scale=1.0):
+    """Return how far from the truth a loss and its slope by z may be that are computed in float, in float32's ulp.
+
+    3 for p, and so for each factor of a power of it. Where a margin is subtracted from p, p's own error stays.
+    """
+    gamma, margin = powers[not positive], powers[2]
+    ulps = 2 + 3 * (gamma + 1)
+    if positive or margin == 0:
+        return np.full(np.shape(logits), ulps)
+    p = 1 / (1 + np.exp(np.clip(-scale * logits, -700, 700)))
+    return ulps + 3 * (gamma + 1) * p / np.maximum(p - margin, 1e-3 * margin)
+
+
+#: Smaller numbers than this may be 0 where they are computed in float.
+NOTHING = 2.0**-110
 
 
 def label_loss(z, positive, powers):
@@ -93,47 +118,65 @@ def label_loss(z, positive, powers):
 @EVERY_LOSS
 @pytest.mark.parametrize("scale", [1.0, 0.37])
 @pytest.mark.parametrize("positive", [False, True])
-def test_values_and_gradients_are_right_to_a_few_ulp(powers, positive, scale):
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_values_and_gradients_are_right_to_a_few_ulp(powers, positive, scale, dtype):
     gamma = max(powers[:2])
-    for logit in LOGITS:
+    for logit in np.array(LOGITS, dtype).tolist():
         with MP.workdps(360 if powers[2] and not positive else 60):  # where a tiny slope is that of 1 - margin + e^-700
             z = MP.mpf(scale) * MP.mpf(logit)
             nll = float(MP.log1p(MP.exp(abs(z))))
             value = float(label_loss(z, positive, powers))
             slope = float(scale * MP.diff(lambda x: label_loss(x, positive, powers), z))
-        # exp of a product or power is as right as its argument
-        allowed = 2.0**-52 * (8 + 4 * gamma * nll + (scale != 1.0) * (2 + gamma) * abs(scale * logit))
-        actual = one(logit, float(positive), powers, scale=scale)
-        assert_within(actual[0], value, allowed * abs(value))
-        assert_within(actual[1], slope, allowed * abs(slope))
+        actual = one(logit, float(positive), powers, dtype, scale=scale)
+        for number, exact in zip(actual, (value, slope), strict=True):
+            # exp of a product or power is as right as its argument
+            bound = 2.0**-52 * (8 + 4 * gamma * nll + (scale != 1.0) * (2 + gamma) * abs(scale * logit)) * abs(exact)
+            if dtype == np.float32:
+                bound = NOTHING + allowed_in_float(logit, positive, powers, scale) * ulp(exact, np.float32)
+            assert_within(number, exact, bound)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 3.0])
-def test_infinite_logits_have_their_limits(gamma):
+def test_infinite_logits_have_their_limits(gamma, dtype):
     powers = (gamma, gamma, 0.0)
-    assert one(np.inf, 1.0, powers) == (0.0, 0.0)
-    assert one(-np.inf, 0.0, powers) == (0.0, 0.0)
-    assert one(np.inf, 0.0, powers) == (np.inf, 1.0)
-    assert one(-np.inf, 1.0, powers) == (np.inf, -1.0)
-    assert one(-np.inf, 0.25, powers) == (np.inf, -0.25)
-    assert one(np.inf, 0.25, powers) == (np.inf, 0.75)
+    for scale in (1.0, 0.5):
+        assert one(np.inf, 1.0, powers, dtype, scale=scale) == (0.0, 0.0)
+        assert one(-np.inf, 0.0, powers, dtype, scale=scale) == (0.0, 0.0)
+        assert one(np.inf, 0.0, powers, dtype, scale=scale) == (np.inf, scale)
+        assert one(-np.inf, 1.0, powers, dtype, scale=scale) == (np.inf, -scale)
+        assert one(-np.inf, 0.25, powers, dtype, scale=scale) == (np.inf, -0.25 * scale)
+        assert one(np.inf, 0.25, powers, dtype, scale=scale) == (np.inf, 0.75 * scale)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 4.0])
-def test_infinite_logits_have_their_limits_with_a_margin(gamma):
+def test_infinite_logits_have_their_limits_with_a_margin(gamma, dtype):
     powers = (1.0, gamma, 0.05)
-    assert one(np.inf, 1.0, powers) == (0.0, 0.0)
-    assert one(-np.inf, 0.0, powers) == (0.0, 0.0)
-    assert one(-np.inf, 1.0, powers) == (np.inf, -1.0)
-    value, slope = one(np.inf, 0.0, powers)
-    assert math.isclose(value, -(0.95**gamma) * math.log(0.05), rel_tol=1e-14)
+    assert one(np.inf, 1.0, powers, dtype) == (0.0, 0.0)
+    assert one(-np.inf, 0.0, powers, dtype) == (0.0, 0.0)
+    assert one(-np.inf, 1.0, powers, dtype) == (np.inf, -1.0)
+    value, slope = one(np.inf, 0.0, powers, dtype)
+    assert math.isclose(value, -(0.95**gamma) * math.log(0.05), rel_tol=1e-14 if dtype == np.float64 else 1e-6)
     assert slope == 0.0
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_largest_logits_do_not_overflow_before_their_loss_does(dtype):
+    largest = float(np.finfo(dtype).max)
+    for gamma in (0.0, 1.5, 2.0):
+        assert one(largest, 0.0, (gamma, gamma, 0.0), dtype) == (largest, 1.0)
+        assert one(-largest, 1.0, (gamma, gamma, 0.0), dtype) == (largest, -1.0)
+        assert one(largest, 1.0, (gamma, gamma, 0.0), dtype) == (0.0, 0.0)
+
+
 @EVERY_LOSS
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("target", [0.0, 0.3, 1.0])
-def test_nan_stays_nan(powers, target):
-    assert np.isnan(one(np.nan, target, powers)).all()
+def test_nan_stays_nan(powers, target, dtype):
+    for scale in (1.0, 0.5):
+        for logit in (np.nan, -np.nan):
+            assert np.isnan(one(logit, target, powers, dtype, scale=scale)).all()
 
 
 def test_a_margin_forgives_what_lies_within():
@@ -147,15 +190,32 @@ def test_a_margin_forgives_what_lies_within():
 
 
 @EVERY_LOSS
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_gradients_are_rounded_once(powers, dtype):
-    logits = np.array([LOGITS, 3 * np.random.default_rng(0).normal(size=len(LOGITS))])
-    logits = np.clip(logits, -6e4, 6e4).astype(dtype).reshape(-1, 1)
-    for target in (0.0, 1.0):
-        dlogits = elements(logits, np.full_like(logits, target), powers, upstream=0.7)
-        exact = [0.7 * one(float(logit), target, powers)[1] for logit in logits[:, 0]]
-        assert dlogits.dtype == dtype
-        assert_within(dlogits[:, 0], exact, 0.501 * ulp(exact, dtype))
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 0.37, 7.3])
+def test_stored_floats_lose_few_digits(powers, positive, dtype, scale):
+    """Against the same in float64, which the test above holds to the truth."""
+    rng = np.random.default_rng(0)
+    logits = np.concatenate([rng.uniform(-90, 90, 3000), 3 * rng.normal(size=3000), LOGITS])
+    logits = np.clip(logits / scale, -6e4, 6e4).astype(dtype)[:, None]
+    target = np.full_like(logits, positive)
+    dlogits = elements(logits, target, powers, upstream=0.7, scale=scale)
+    assert dlogits.dtype == dtype
+    exact = elements(logits.astype(np.float64), target.astype(np.float64), powers, upstream=0.7, scale=scale)
+    ulps = allowed_in_float(logits.astype(np.float64), positive, powers, scale)
+    bound = NOTHING + ulps * ulp(exact, np.float32) + (dtype == np.float16) * 0.5 * ulp(exact, dtype)
+    assert_within(dlogits, exact, bound)
+
+
+@pytest.mark.parametrize("upstream", [1.0, 2.0**-23, 1e-30, 0.0])
+def test_gradients_too_small_for_float32_are_zero_and_others_are_not(upstream):
+    logits = np.linspace(0, 120, 1201, dtype=np.float32)[:, None]
+    dlogits = elements(logits, np.ones_like(logits), (0.0, 0.0, 0.0), upstream=upstream)[:, 0]
+    exact = -upstream / (1 + np.exp(logits[:, 0].astype(np.float64)))
+    kept = np.abs(exact) > max(upstream * np.exp(-86.0), 2.0**-126)
+    np.testing.assert_allclose(dlogits[kept], exact[kept], rtol=1e-6)
+    np.testing.assert_array_equal(dlogits[~kept & (np.abs(exact) < 2.0**-127)], 0.0)
+    assert kept.any() == (upstream > 0)
 
 
 # ---- many ------------------------------------------------------------------------------------------------------------
@@ -246,38 +306,95 @@ def test_what_takes_no_part_may_hold_anything(powers):
 def test_logits_and_targets_may_have_any_type(dtype, target_dtype):
     rng = np.random.default_rng(3)
     logits, target = (3 * rng.normal(size=(333, 7))).astype(dtype), (rng.random((333, 7)) < 0.3).astype(target_dtype)
-    exact = elements(logits.astype(np.float64), target.astype(np.float64), (2.0, 2.0, 0.0))
-    assert elements(logits, target, (2.0, 2.0, 0.0)) == exact
-    exact = elements(logits.astype(np.float64), target.astype(np.float64), (2.0, 2.0, 0.0), upstream=3.0)
-    dlogits = elements(logits, target, (2.0, 2.0, 0.0), upstream=3.0)
+    total, dlogits = value_and_gradient(logits, target, (2.0, 2.0, 0.0), upstream=3.0)
+    wide = logits.astype(np.float64), target.astype(np.float64)
+    exact_total, exact = value_and_gradient(*wide, (2.0, 2.0, 0.0), upstream=3.0)
     assert dlogits.dtype == dtype
-    assert_within(dlogits, exact, 0.501 * ulp(exact, dtype) * (dtype != np.float64))
+    if np.float64 in (dtype, target_dtype):  # either is enough to compute in float64
+        assert total == exact_total
+        assert_within(dlogits, exact, 0.501 * ulp(exact, dtype) * (dtype != np.float64))
+    else:
+        assert math.isclose(total, exact_total, rel_tol=1e-7)
+        assert_within(dlogits, exact, 11 * ulp(exact, np.float32) + 0.5 * ulp(exact, dtype))
+
+
+def test_a_target_of_more_digits_than_the_logits_keeps_them():
+    logits, target = np.full((1, 1), 30.0, np.float32), np.full((1, 1), 1 - 1e-10)
+    exact = 1 / (1 + math.exp(-30.0)) - target[0, 0]
+    assert math.isclose(elements(logits, target, (0.0, 0.0, 0.0), upstream=1.0)[0, 0], exact, rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@EVERY_LOSS
+def test_the_value_is_the_same_with_the_gradient_and_without(powers, dtype):
+    rng = np.random.default_rng(6)
+    logits, target = (9 * rng.normal(size=(700, 9))).astype(dtype), (rng.random((700, 9)) < 0.3).astype(dtype)
+    for options in ({}, {"weight": rng.random(9), "live": rng.random((700, 9)) < 0.5, "scale": 0.7}):
+        total, _ = value_and_gradient(logits, target, powers, upstream=1e-3, **options)
+        assert total == elements(logits, target, powers, **options)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@EVERY_LOSS
+def test_the_shape_of_what_has_no_weights_does_not_matter(powers, dtype):
+    rng = np.random.default_rng(7)
+    logits, target = (4 * rng.normal(size=30_030)).astype(dtype), (rng.random(30_030) < 0.3).astype(dtype)
+    results = []
+    for shape in [(1, 30_030), (30_030, 1), (30, 1001), (1001, 30)]:
+        total, dlogits = value_and_gradient(logits.reshape(shape), target.reshape(shape), powers, upstream=0.1)
+        results.append((total, dlogits.tobytes()))
+    assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (3, 1500), (700, 7)])
+def test_options_of_floats_are_those_of_doubles(shape):
+    rng = np.random.default_rng(8)
+    logits, target = rng.normal(size=shape).astype(np.float32), rng.random(shape).astype(np.float32)
+    options = {
+        "scale": 0.7,
+        "live": rng.random(shape) < 0.8,
+        "positive_weight": rng.random(shape[1]),
+        "weight": rng.random(shape[1]),
+        "row_weight": rng.random(shape[0]),
+        "factors": (0.25, 0.75),
+        "smoothing": 0.1,
+    }
+    for powers in LOSSES.values():
+        total, dlogits = value_and_gradient(logits, target, powers, upstream=1.5, **options)
+        wide = logits.astype(np.float64), target.astype(np.float64)
+        exact_total, exact = value_and_gradient(*wide, powers, upstream=1.5, **options)
+        assert math.isclose(total, exact_total, rel_tol=2e-7)
+        assert_within(dlogits, exact, 2e-6)
 
 
 # ---- repeatability ---------------------------------------------------------------------------------------------------
 
 
 @EVERY_LOSS
-@pytest.mark.parametrize("shape", [(5000, 80), (100_001, 1), (3, 40_000)])
-def test_any_number_of_threads_gives_the_same_bits(powers, shape):
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(5000, 80), (100_001, 1), (3, 40_000), (1, 90_000)])
+def test_any_number_of_threads_gives_the_same_bits(powers, shape, weighted):
     rng = np.random.default_rng(4)
     logits, target = (3 * rng.normal(size=shape)).astype(np.float32), rng.random(shape) < 0.1
     options = {"weight": rng.random(shape[1]), "row_weight": rng.random(shape[0]), "live": rng.random(shape) < 0.9}
-    totals, gradients = set(), set()
+    results = set()
     for threads in (1, 2, 3, 5):
-        totals.add(elements(logits, target, powers, **options, threads=threads))
-        gradients.add(elements(logits, target, powers, **options, upstream=0.3, threads=threads).tobytes())
-    assert len(totals) == len(gradients) == 1
+        total, dlogits = value_and_gradient(
+            logits, target, powers, **(options if weighted else {}), upstream=0.3, threads=threads
+        )
+        results.add((total, dlogits.tobytes()))
+    assert len(results) == 1
 
 
 @EVERY_LOSS
-def test_no_neighbour_changes_the_bits_of_a_gradient(powers):
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_neighbour_changes_the_bits_of_a_gradient(powers, dtype):
     rng = np.random.default_rng(5)
-    logits, target = 5 * rng.normal(size=(1030, 1)), rng.random((1030, 1))
+    logits, target = (5 * rng.normal(size=(1030, 1))).astype(dtype), rng.random((1030, 1)).astype(dtype)
     dlogits = elements(logits, target, powers, upstream=1.0)
     for i in (0, 5, 511, 1022, 1023, 1024, 1029):
-        assert one(logits[i, 0], target[i, 0], powers)[1] == dlogits[i, 0]
-        for neighbour in (np.nan, np.inf, 1e30, 0.0):
+        assert one(logits[i, 0], target[i, 0], powers, dtype)[1] == dlogits[i, 0]
+        for neighbour in (np.nan, np.inf, 6e4, 0.0):
             changed = np.full_like(logits, neighbour)
             changed[i] = logits[i]
             assert elements(changed, target, powers, upstream=1.0)[i, 0] == dlogits[i, 0]

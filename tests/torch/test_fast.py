@@ -4,6 +4,7 @@ Values, layouts and dtypes are in test_layouts.py; here the small and the large 
 and the entries' path are each held against the plain formula.
 """
 
+import math
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402
 
 import xent  # noqa: E402
 import xent.torch  # noqa: E402
@@ -283,6 +286,101 @@ def test_entries_are_those_of_the_plain_formula(loss, target_dtype):
     expected = values.sum() / (weight * mask).sum()
     torch.testing.assert_close(value, expected, rtol=1e-13, atol=0)
     torch.testing.assert_close(gradient, torch.autograd.grad(expected, logits)[0], rtol=1e-10, atol=1e-16)
+
+
+@pytest.mark.parametrize("loss", [FOCAL, xent.Focal(1.5), xent.Asymmetric(1.0, 4.0, 0.1)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_entries_stored_in_fewer_bits_are_computed_in_float32(loss, dtype):
+    generator = torch.Generator().manual_seed(1)
+    logits = (5 * torch.randn(90, 30, generator=generator)).to(dtype).requires_grad_()
+    target = (torch.rand(90, 30, generator=generator) < 0.3).to(dtype)
+    options = {"reduction": "sum", "temperature": 1.3}
+    value = loss.binary(logits, target, **options)
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert gradient.dtype == dtype
+
+    wide = logits.detach().double().requires_grad_()
+    expected = loss.binary(wide, target.double(), **options)
+    (exact,) = torch.autograd.grad(expected, wide)
+    smallest = 2.0**-24 if dtype == torch.float16 else 1e-30  # of the numbers that are stored
+    if isinstance(loss, xent.Asymmetric):
+        smallest = max(smallest, 1e-9)  # near the margin p - margin has few of p's digits
+    torch.testing.assert_close(value.double(), expected, rtol=1e-6 + torch.finfo(value.dtype).eps, atol=0)
+    rtol = 1.5e-6 + (0 if dtype == torch.float32 else torch.finfo(dtype).eps / 2)
+    torch.testing.assert_close(gradient.double(), exact, rtol=rtol, atol=smallest / 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_entries_keep_one_tensor_beside_what_they_were_given(dtype):
+    """The gradient; in float16, where it waits for the scale of the loss, nothing."""
+    logits = torch.randn(64, 600, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
+    target = torch.zeros(64, 600, dtype=torch.bool)
+    own = logits * 1
+    value, sizes = saved_sizes(lambda: FOCAL.binary(own, target))
+    size = logits.numel() * logits.element_size()
+    assert sizes == sorted([target.numel(), *[size] * (1 if dtype == torch.float16 else 2)])
+    value.backward()
+    assert logits.grad is not None and logits.grad.any()
+
+
+def test_float16_gradients_of_entries_wait_for_the_scale_of_the_loss():
+    """A mean over 2²⁰ entries: a slope of 2^-6 gives 2^-26 each, below float16's smallest number."""
+    logits = torch.full((1024, 1024), -4.0, dtype=torch.float16, requires_grad=True)
+    value = xent.binary_cross_entropy(logits, torch.zeros(1024, 1024))
+    (2.0**15 * value).backward()
+    exact = 2.0**-5 / (1 + math.exp(4.0))
+    torch.testing.assert_close(logits.grad.double(), torch.full((1024, 1024), exact).double(), rtol=2.0**-11, atol=0)
+
+
+def test_backward_of_entries_twice_adds_up_and_leaves_what_is_kept_alone():
+    logits = torch.randn(40, 30, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    target = (torch.arange(1200).reshape(40, 30) % 3 == 0).float()
+    value = FOCAL.binary(logits, target)
+    value.backward(retain_graph=True)
+    first = logits.grad.clone()
+    value.backward(torch.tensor(3.0), retain_graph=True)
+    torch.testing.assert_close(logits.grad, 4 * first, rtol=1e-6, atol=0)
+    logits.grad = None
+    (second,) = torch.autograd.grad(value, logits, create_graph=True)
+    torch.testing.assert_close(second, first, rtol=1e-5, atol=1e-9)
+    assert second.requires_grad
+    value.backward()
+    assert torch.equal(logits.grad, first)
+
+
+@pytest.mark.parametrize("shape", [(300,), (60, 5)])
+@pytest.mark.parametrize("mean", ["weighted", "torch"])
+def test_a_weight_that_all_entries_share_is_that_of_each(shape, mean):
+    generator = torch.Generator().manual_seed(2)
+    logits = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+    target = (torch.rand(shape, generator=generator) < 0.4).double()
+    mask = torch.rand(shape, generator=generator) < 0.7
+    labels = torch.ones(shape[-1], dtype=torch.float64)
+    results = []
+    for weight, pos_weight in [(labels[0] * 1.7, labels[:1] * 2.5), (1.7 * labels, 2.5 * labels)]:
+        value = FOCAL.binary(logits, target, weight=weight, pos_weight=pos_weight, mask=mask, mean=mean)
+        results.append((value.detach(), torch.autograd.grad(value, logits)[0]))
+    torch.testing.assert_close(*results, rtol=1e-13, atol=0)
+    values = _plain.entry_values(FOCAL, logits, target, 1.7 * labels, 2.5 * labels, mask, 1.0, None)
+    expected = values.sum() / ((1.7 if mean == "weighted" else 1.0) * int(mask.sum()))
+    torch.testing.assert_close(results[0][0], expected.detach(), rtol=1e-12, atol=0)
+
+
+def test_weights_of_labels_and_rows_are_the_denominator_of_a_mean():
+    generator = torch.Generator().manual_seed(3)
+    logits, weight = torch.randn(50, 4, generator=generator), torch.rand(4, generator=generator)
+    each, target = torch.rand(50, generator=generator), torch.rand(50, 4, generator=generator)
+    for options in ({"weight": weight}, {"sample_weight": each}, {"weight": weight, "sample_weight": each}):
+        by_entry = options.get("weight", torch.ones(4)) * options.get("sample_weight", torch.ones(50))[:, None]
+        expected = F.binary_cross_entropy_with_logits(logits, target, by_entry, reduction="sum") / by_entry.sum()
+        torch.testing.assert_close(xent.binary_cross_entropy(logits, target, **options), expected)
+
+
+def test_a_shared_weight_of_nothing_leaves_out_what_is_infinite():
+    logits = torch.tensor([float("inf"), 1.0], requires_grad=True)
+    value = FOCAL.binary(logits, torch.zeros(2), weight=torch.tensor(0.0), reduction="sum")
+    assert value == 0.0
+    assert torch.autograd.grad(value, logits)[0].tolist() == [0.0, 0.0]
 
 
 def test_second_derivatives_of_entries():
