@@ -40,6 +40,10 @@ inline double exp_nonpositive(double x, double, double) { return exp_nonpositive
 
 inline double log1p_fraction(double x) { return log1p_nonnegative(x); }
 
+inline bool is_whole(double gamma) {
+    return gamma >= 0.0 && gamma <= 7.0 && gamma == static_cast<double>(static_cast<int>(gamma));
+}
+
 // What is known of one label, in the type that is computed in.
 template <class Real>
 struct Label {
@@ -53,7 +57,7 @@ struct Label {
           constant(static_cast<Real>(factor * spread)),
           gamma(static_cast<Real>(gamma_)),
           gamma_low(static_cast<Real>(gamma_ - static_cast<double>(gamma))),
-          whole(static_cast<typename Limits<Real>::Bits>(gamma_)),
+          whole(is_whole(gamma_) ? static_cast<typename Limits<Real>::Bits>(gamma_) : 0),
           most(static_cast<Real>(-Limits<Real>::kLowest / (1.0 + gamma_))) {}
 };
 
@@ -111,6 +115,12 @@ inline Real only(Mask<Real> kept, Real x) {
     return of_bits(kept & bits_of(x));
 }
 
+// x · y, which is 0 where x is, be y infinite or NaN.
+template <class Real>
+inline Real times(Real x, Real y) {
+    return only(mask<Real>(x != 0), x * y);
+}
+
 template <class Real>
 inline Real whole_power(Real x, Mask<Real> n) {
     // Each square is taken only where it is needed: it may underflow.
@@ -158,8 +168,8 @@ template <class Real, Power kPower, bool kMargin, bool kPlain, bool kGradient>
     Real* __restrict dlogits = block.dlogits;
     const ptrdiff_t count = block.count & -kLanes;
     double sum = 0.0;
-    // The exponentials come first: what is done to an element takes longer than a processor looks ahead, and halves of it
-    // run a third faster than the whole.
+    // The exponentials come first: all that is done to an element takes longer than a processor looks ahead, and its two
+    // halves together a third less.
     alignas(64) Real exponentials[kElements];
 #pragma omp simd
     for (ptrdiff_t k = 0; k < count; ++k) {
@@ -181,14 +191,12 @@ template <class Real, Power kPower, bool kMargin, bool kPlain, bool kGradient>
 
         // The logit speaks for one of the labels, whose loss is log_sum; that of the other one is other_nll.
         const Real other_nll = size + log_sum;
-        const Real bounded = choose(mask<Real>(other_nll > 800), Real{800}, other_nll);  // 0 · 800, not 0 · inf
         Real value, slope;
         if (!kMargin) {
             const Real likely = choose(below, zero, one), other = choose(below, one, zero);
-            const Mask<Real> counts = mask<Real>(other != 0);
             Real against;
             if (kPower == Power::none) {
-                value = mul_add(likely + other, log_sum, only(counts, other * size));
+                value = mul_add(likely + other, log_sum, times(other, size));
                 against = other * large - likely * small;
             } else {
                 const Real gamma = kPower == Power::square ? Real{2} : choose(below, negative.gamma, positive.gamma);
@@ -208,9 +216,9 @@ template <class Real, Power kPower, bool kMargin, bool kPlain, bool kGradient>
                     power = kPower == Power::square ? base * base : whole_power(base, whole);
                     other_power = kPower == Power::square ? large * large : whole_power(large, other_whole);
                 }
-                value = mul_add(likely, power * log_sum, only(counts, other * (other_power * other_nll)));
+                value = mul_add(likely, power * log_sum, times(other, other_power * other_nll));
                 const Real by_likely = power * mul_add(gamma * large, log_sum, small);
-                const Real by_other = other_power * mul_add(other_gamma * small, bounded, large);
+                const Real by_other = other_power * mul_add(other_gamma, times(small, other_nll), large);
                 against = other * by_other - likely * by_likely;
             }
             slope = of_bits(bits_of(against) ^ logit.sign);
@@ -223,9 +231,9 @@ template <class Real, Power kPower, bool kMargin, bool kPlain, bool kGradient>
             } else {
                 power = whole_power(only(below | mask<Real>(!(size > positive.most)), q), positive.whole);
             }
-            const Real nll = choose(below, other_nll, log_sum), finite_nll = choose(below, bounded, log_sum);
-            const Real of_one = only(mask<Real>(one != 0), one * (power * nll));
-            const Real by_one = power * mul_add(positive.gamma * p, finite_nll, q);
+            const Real nll = choose(below, other_nll, log_sum);
+            const Real of_one = times(one, power * nll);
+            const Real by_one = power * mul_add(positive.gamma, times(p, nll), q);
 
             // The negative label: r^γ · -log(1 - r) with r = max(p - margin, 0).
             const Real beyond = (p - with.margin) - with.margin_low;
@@ -246,9 +254,8 @@ template <class Real, Power kPower, bool kMargin, bool kPlain, bool kGradient>
         }
 
         if (!kPlain) {
-            const Mask<Real> takes_part = mask<Real>(weights[k] != 0);
-            value = only(takes_part, weights[k] * value);
-            slope = only(takes_part, weights[k] * slope);
+            value = times(weights[k], value);
+            slope = times(weights[k], slope);
         }
         sum += static_cast<double>(value);
         if (kGradient) {
@@ -268,10 +275,6 @@ double evaluate(const Curves<Real>& curves, const Block<Real>& block, bool is_pl
                              : evaluate<Real, kPower, kMargin, kPlain, false>(curves, block);
     return block.dlogits ? evaluate<Real, kPower, kMargin, false, true>(curves, block)
                          : evaluate<Real, kPower, kMargin, false, false>(curves, block);
-}
-
-inline bool is_whole(double gamma) {
-    return gamma >= 0.0 && gamma <= 7.0 && gamma == static_cast<double>(static_cast<int>(gamma));
 }
 
 inline Power power_of(const ElementsTask& task) {

@@ -8,6 +8,7 @@ type.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -48,7 +49,8 @@ def entries_asked(
     if any(each is not None and each.shape not in ((), (1,), labels) for each in weights[:2]):
         return None
     weight, pos_weight = (
-        None if each is None else _wide(each, each.shape if each.numel() == 1 else labels) for each in weights[:2]
+        None if each is None else _wide(each.reshape(()), ()) if each.numel() == 1 else _wide(each, labels)
+        for each in weights[:2]
     )
     row_weight = options.sample_weight
     if row_weight is not None:
@@ -76,7 +78,7 @@ def entries_asked(
     return Entries(loss, 1.0 / options.temperature, share, live, weight, pos_weight, row_weight, dtype)
 
 
-def _wide(weight: Tensor, shape: torch.Size) -> Tensor:
+def _wide(weight: Tensor, shape: Sequence[int]) -> Tensor:
     return weight.to(torch.float64).expand(shape).contiguous()
 
 
@@ -104,10 +106,10 @@ def _call_elements(logits: Tensor, target: Tensor, asked: Entries, dlogits: Tens
     loss, weight, pos_weight = asked.loss, asked.weight, asked.pos_weight
     factor_one, factor_zero = loss.binary_factors
     # A weight that all entries share is a factor; only one of 0 is not, since that leaves out even what is infinite.
-    if pos_weight is not None and pos_weight.numel() == 1:
+    if pos_weight is not None and pos_weight.dim() == 0:
         factor_one *= pos_weight.item()
         pos_weight = None
-    if weight is not None and weight.numel() == 1 and weight.item() != 0.0:
+    if weight is not None and weight.dim() == 0 and weight.item() != 0.0:
         factor_one *= weight.item()
         factor_zero *= weight.item()
         weight = None
