@@ -64,7 +64,7 @@ struct Label {
 template <class Real>
 struct Curves {
     Label<Real> positive, negative;
-    Real margin, margin_low;
+    Real margin;
     Real scale, scale_low;
     Real upstream, least;  // a slope that is smaller has the gradient 0
 
@@ -72,7 +72,6 @@ struct Curves {
         : positive(task.positive_factor, task.gamma_positive, 1.0 - task.smoothing, 0.5 * task.smoothing),
           negative(task.negative_factor, task.gamma_negative, 1.0 - task.smoothing, 0.5 * task.smoothing),
           margin(static_cast<Real>(task.margin)),
-          margin_low(static_cast<Real>(task.margin - static_cast<double>(margin))),
           scale(static_cast<Real>(task.scale)),
           scale_low(static_cast<Real>(task.scale - static_cast<double>(scale))),
           upstream(static_cast<Real>(task.upstream * task.scale)),
@@ -236,7 +235,7 @@ template <class Real, Power kPower, bool kMargin, bool kPlain, bool kGradient>
             const Real by_one = power * mul_add(positive.gamma, times(p, nll), q);
 
             // The negative label: r^γ · -log(1 - r) with r = max(p - margin, 0).
-            const Real beyond = (p - with.margin) - with.margin_low;
+            const Real beyond = p - with.margin;
             const Mask<Real> inside = mask<Real>(!(beyond <= 0));  // so is NaN, which stays NaN
             const Real r = choose(inside, beyond, Real{0.5}), rest = choose(inside, q + with.margin, Real{0.5});
             const Real by_rest = Real{1} / rest, shifted = log1p_nonnegative(r * by_rest);
@@ -328,6 +327,17 @@ const Real* padded(const Real* from, ptrdiff_t start, ptrdiff_t count, Real* scr
     return count % kLanes == 0 ? from + start : padded<Real, Real>(from, start, count, scratch);
 }
 
+// Return where a block's gradient is best written: where it belongs, or at hand if it has to be narrowed or cut.
+template <class Real, class T>
+Real* place(T*, ptrdiff_t, Real* scratch) {
+    return scratch;
+}
+
+template <class Real>
+Real* place(Real* to, ptrdiff_t count, Real* scratch) {
+    return count % kLanes == 0 ? to : scratch;
+}
+
 // What the elements of a block are multiplied with: row by row, as far as its rows reach into the block.
 template <class Real>
 void fill_weights(const ElementsTask& task, ptrdiff_t start, ptrdiff_t count, Real* positive_weight, Real* weight) {
@@ -366,9 +376,12 @@ void in_blocks(const ElementsTask& task, ptrdiff_t begin, ptrdiff_t end) {
                 block.target = padded(static_cast<const decltype(type)*>(task.target), start, count, target);
             });
         if (!is_plain || !is_whole) fill_weights(task, start, count, positive_weight, weight);
-        if (task.dlogits) block.dlogits = dlogits;
-        task.sums[i] = evaluate_block(task, curves, block, is_plain && is_whole);
         if (task.dlogits)
+            with_type(task.dtype, [&](auto type) {
+                block.dlogits = place(static_cast<decltype(type)*>(task.dlogits) + start, count, dlogits);
+            });
+        task.sums[i] = evaluate_block(task, curves, block, is_plain && is_whole);
+        if (block.dlogits == dlogits)
             with_type(task.dtype, [&](auto type) {
                 auto* out = static_cast<decltype(type)*>(task.dlogits) + start;
 #pragma omp simd
