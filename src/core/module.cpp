@@ -14,6 +14,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels.h"
@@ -343,6 +344,10 @@ double elements(uintptr_t logits, int dtype, ptrdiff_t n_rows, ptrdiff_t n_label
     task.margin = margin;
     task.upstream = upstream;
     task.dlogits = at<void>(dlogits);
+    if (n_labels == 1 && !task.weight && !task.positive_weight) {  // rows of one label are the labels of one row
+        task.n_labels = n_rows;
+        std::swap(task.weight, task.row_weight);
+    }
     nb::gil_scoped_release no_gil;
     const ptrdiff_t n_parts = (task.count + kElements - 1) / kElements;
     std::vector<double> sums(n_parts);

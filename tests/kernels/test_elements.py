@@ -346,6 +346,22 @@ def test_the_shape_of_what_has_no_weights_does_not_matter(powers, dtype):
     assert len(set(results)) == 1
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_weights_of_rows_of_one_label_are_those_of_the_labels_of_one_row(dtype):
+    rng = np.random.default_rng(9)
+    logits, target = (4 * rng.normal(size=3001)).astype(dtype), rng.random(3001) < 0.3
+    weight, exact = rng.random(3001), np.log1p(np.exp(np.where(target, -1.0, 1.0) * logits.astype(np.float64)))
+    cells = (
+        value_and_gradient(logits[:, None], target[:, None], (0.0, 0.0, 0.0), row_weight=weight, upstream=1.0),
+        value_and_gradient(logits[None], target[None], (0.0, 0.0, 0.0), weight=weight, upstream=1.0),
+        value_and_gradient(
+            logits[:, None], target[:, None], (0.0, 0.0, 0.0), row_weight=weight, weight=np.ones(1), upstream=1.0
+        ),
+    )
+    assert len({(total, dlogits.tobytes()) for total, dlogits in cells}) == 1
+    assert math.isclose(cells[0][0], math.fsum(weight * exact), rel_tol=1e-7 if dtype != np.float64 else 1e-14)
+
+
 @pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (3, 1500), (700, 7)])
 def test_options_of_floats_are_those_of_doubles(shape):
     rng = np.random.default_rng(8)

@@ -279,6 +279,7 @@ def test_entries_are_those_of_the_plain_formula(loss, target_dtype):
     each = torch.rand(50, generator=generator, dtype=torch.float64)
     loss = loss or xent.CrossEntropy(label_smoothing=0.1)
     value = loss.binary(logits, target, mask=mask, weight=labels, pos_weight=labels.flip(0), sample_weight=each)
+    assert type(value.grad_fn).__name__ == "_EntriesBackward"
     (gradient,) = torch.autograd.grad(value, logits)
 
     weight = labels * each[:, None]
@@ -374,6 +375,29 @@ def test_weights_of_labels_and_rows_are_the_denominator_of_a_mean():
         by_entry = options.get("weight", torch.ones(4)) * options.get("sample_weight", torch.ones(50))[:, None]
         expected = F.binary_cross_entropy_with_logits(logits, target, by_entry, reduction="sum") / by_entry.sum()
         torch.testing.assert_close(xent.binary_cross_entropy(logits, target, **options), expected)
+
+
+def test_weights_of_every_shape_that_broadcasts():
+    generator = torch.Generator().manual_seed(4)
+    logits, target = torch.randn(5, 4, generator=generator), torch.rand(5, 4, generator=generator)
+    for shape in [(5, 4), (5, 1), (4,), (1, 4), (1, 1), ()]:
+        weight, pos_weight = torch.rand(shape, generator=generator), torch.rand(shape, generator=generator)
+        options = {"weight": weight, "pos_weight": pos_weight, "reduction": "sum"}
+        expected = F.binary_cross_entropy_with_logits(logits, target, **options)
+        torch.testing.assert_close(xent.binary_cross_entropy(logits, target, **options), expected)
+
+
+@pytest.mark.parametrize("ignore_index", [-100, 0, 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bool, torch.int64])
+def test_targets_that_are_ignored_by_their_value(ignore_index, dtype):
+    logits = torch.randn(40, generator=torch.Generator().manual_seed(5))
+    target = (torch.arange(40) % 3 == 0).to(dtype)
+    live = target != ignore_index
+    if ignore_index == -100 and dtype != torch.bool:
+        target[::7] = -100
+        live[::7] = False
+    expected = F.binary_cross_entropy_with_logits(logits[live], target[live].float())
+    torch.testing.assert_close(xent.binary_cross_entropy(logits, target, ignore_index=ignore_index), expected)
 
 
 def test_a_shared_weight_of_nothing_leaves_out_what_is_infinite():

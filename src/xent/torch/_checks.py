@@ -168,8 +168,10 @@ def softmax_arguments(
     return logits, target
 
 
-def sigmoid_arguments(function: str, logits: Tensor, target: Any, options: BinaryOptions) -> tuple[Tensor, Tensor]:
-    """Return target and which entries take part as tensors, having checked them as for NumPy arrays."""
+def sigmoid_arguments(
+    function: str, logits: Tensor, target: Any, options: BinaryOptions
+) -> tuple[Tensor, Tensor | None]:
+    """Return target and which entries take part (None: all) as tensors, having checked them as for NumPy arrays."""
     target = _tensor(target, logits)
     _floating(function, logits)
     if target.is_complex():
@@ -184,9 +186,12 @@ def sigmoid_arguments(function: str, logits: Tensor, target: Any, options: Binar
             f"target must have the shape of the logits, {tuple(logits.shape)}; got shape {tuple(target.shape)}",
             "class indices are for cross_entropy; (n,) against (n, 1) would broadcast to n × n",
         )
+    mask = None if options.mask is None else boolean(function, "mask", options.mask, logits)
+    if not 0 <= options.ignore_index <= 1 and _visible(target) and _is_within_one(target):
+        return target, mask  # nothing can be ignored by its value, and one pass over the target was enough to see it
     live = target != options.ignore_index
-    if options.mask is not None:
-        live = live & boolean(function, "mask", options.mask, logits)
+    if mask is not None:
+        live = live & mask
     if _visible(target) and _visible(live):
         outside = live & ~((target >= 0) & (target <= 1))
         if outside.any():
@@ -198,6 +203,13 @@ def sigmoid_arguments(function: str, logits: Tensor, target: Any, options: Binar
                 "class indices above 1 are for cross_entropy",
             )
     return target, live
+
+
+def _is_within_one(target: Tensor) -> bool:
+    if target.dtype == torch.bool or target.numel() == 0:
+        return True
+    least, most = torch.aminmax(target.detach())
+    return bool(least >= 0) and bool(most <= 1)  # not so of NaN
 
 
 def weights(function: str, argument: str, values: Any, like: Tensor, shape: torch.Size) -> Tensor:

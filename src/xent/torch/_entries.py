@@ -8,7 +8,6 @@ type.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -46,17 +45,15 @@ def entries_asked(
     if target.shape != logits.shape or not (logits.is_contiguous() and target.is_contiguous()):
         return None
     labels, rows = logits.shape[-1:], logits.shape[:-1]
-    if any(each is not None and each.shape not in ((), (1,), labels) for each in weights[:2]):
+    weight, pos_weight = (None if each is None else _by_label(each) for each in weights[:2])
+    if any(each is not None and each.shape not in ((), labels) for each in (weight, pos_weight)):
         return None
-    weight, pos_weight = (
-        None if each is None else _wide(each.reshape(()), ()) if each.numel() == 1 else _wide(each, labels)
-        for each in weights[:2]
-    )
     row_weight = options.sample_weight
-    if row_weight is not None:
-        if row_weight.shape != rows or logits.dim() < 2:
-            return None
-        row_weight = _wide(row_weight, rows)
+    if row_weight is not None and (row_weight.shape != rows or logits.dim() < 2):
+        return None
+    weight, pos_weight, row_weight = (
+        None if each is None else each.to(torch.float64).contiguous() for each in (weight, pos_weight, row_weight)
+    )
     if live is not None:
         live = live.expand(logits.shape).contiguous()
 
@@ -64,7 +61,7 @@ def entries_asked(
     if options.normalizer is not None:
         share = 1.0 / float(options.normalizer)
     elif options.reduction == "mean":
-        count = float(logits.numel()) if live is None else float(live.sum())
+        count = float(logits.numel() if live is None else torch.count_nonzero(live))
         if options.mean == "weighted" and (weight is not None or row_weight is not None):
             by_label = torch.ones((), dtype=torch.float64) if weight is None else weight
             by_row = torch.ones((), dtype=torch.float64) if row_weight is None else row_weight.unsqueeze(-1)
@@ -78,8 +75,11 @@ def entries_asked(
     return Entries(loss, 1.0 / options.temperature, share, live, weight, pos_weight, row_weight, dtype)
 
 
-def _wide(weight: Tensor, shape: Sequence[int]) -> Tensor:
-    return weight.to(torch.float64).expand(shape).contiguous()
+def _by_label(weight: Tensor) -> Tensor:
+    """Return the weights without leading axes along which they are one number."""
+    while weight.dim() > 0 and (weight.shape[0] == 1 or weight.stride(0) == 0):
+        weight = weight[0]
+    return weight
 
 
 def _serves(logits: Tensor, *others: Tensor | None) -> bool:
