@@ -24,3 +24,11 @@ def framework(array: Any) -> Framework:
 def namespace(array: Any) -> ModuleType:
     """Return the module whose ``exp``, ``expm1``, ``log``, ``log1p`` and ``where`` work on this array."""
     return {"numpy": np, "torch": sys.modules.get("torch"), "jax": sys.modules.get("jax.numpy")}[framework(array)] or np
+
+
+def constant(array: Any) -> Any:
+    """Return the array, its derivative 0: what is only to scale a calculation is not to be differentiated."""
+    of = framework(array)
+    if of == "torch":
+        return array.detach()
+    return sys.modules["jax"].lax.stop_gradient(array) if of == "jax" else array

@@ -24,7 +24,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from xent import _pipeline, _sigmoid, _validate
-from xent._arrays import namespace
+from xent._arrays import constant, namespace
 from xent._options import BinaryOptions, Options
 from xent.errors import OptionError
 
@@ -231,7 +231,8 @@ class Focal(Loss):
     Parameters
     ----------
     gamma
-        γ ≥ 0; 0 is cross-entropy. Value and slope are finite for every γ, at p = 1 too.
+        γ ≥ 0; 0 is cross-entropy. Finite at p = 1 for every γ, with all derivatives by the logits: there the loss is
+        (1-p)^(1+γ), and 1-p falls exponentially. (By the nll itself the second is infinite there if γ < 1.)
     alpha
         For softmax: one factor ≥ 0 for each class. For sigmoid: one number in [0, 1], the factor of positives;
         negatives get 1 - alpha. Unlike a class weight it is not divided out of a mean. None: 1.
@@ -481,7 +482,7 @@ class Asymmetric(Loss):
         r = xp.where(outside, 0.5, r)  # any number that is safe
         rest = xp.where(outside, 0.5, kept + self.margin)  # 1 - r
         shifted = xp.where(r < 0.5, -xp.log1p(-xp.where(r < 0.5, r, 0.0)), -xp.log(rest))
-        power = r**self.gamma_neg
+        power = _power(r, self.gamma_neg)
         slope = kept * power * (self.gamma_neg * shifted / r + 1.0 / rest)
         return Curve(xp.where(outside, 0.0, power * shifted), xp.where(outside, 0.0, slope))
 
@@ -491,6 +492,18 @@ def _one_minus_exp(x: Any) -> Any:
     xp = namespace(x)
     small = x < 0.5
     return xp.where(small, -xp.expm1(-xp.where(small, x, 0.0)), 1.0 - xp.exp(-x))
+
+
+def _power(base: Any, exponent: float) -> Any:
+    """Return base^exponent, base > 0, whose derivatives of all orders meet no overflow on their way.
+
+    That of order n holds base^(exponent - n), far beyond what is asked for: in the end as many derivatives of the base,
+    as small as the base itself, are multiplied with it. Here it is the power of a number near 1 that is differentiated.
+    """
+    size = constant(base)
+    if size is base or float(exponent).is_integer():  # then nothing is differentiated, or nothing grows
+        return base**exponent
+    return size**exponent * (base / size) ** exponent
 
 
 def _focal(nll: Any, gamma: float) -> Curve:
@@ -503,5 +516,5 @@ def _focal(nll: Any, gamma: float) -> Curve:
     # nll/(1-p): where nll is small its series, for the derivative of the quotient would have 0² below the line.
     small = nll < 1e-4
     quotient = xp.where(small, 1.0 + finite * (0.5 + finite / 12.0), finite / xp.where(small, 1.0, s))
-    power = xp.where(inside, xp.where(inside, s, 1.0) ** gamma, 0.0)
+    power = xp.where(inside, _power(xp.where(inside, s, 1.0), gamma), 0.0)
     return Curve(power * nll, power * (1.0 + gamma * xp.exp(-nll) * quotient))

@@ -107,13 +107,15 @@ def test_the_second_derivative_of_a_focal_loss_that_is_right():
 
 
 @pytest.mark.parametrize("gamma", [0.25, 0.5, 1.0, 2.0])
-def test_the_second_derivative_of_a_focal_loss_close_to_saturation(gamma):
-    """For a large z the loss is e^-(1+γ)z to first order, so its second derivative is (1+γ)² as much."""
+def test_derivatives_of_a_focal_loss_close_to_saturation(gamma):
+    """For a large z the loss is e^-(1+γ)z to first order, so its n-th derivative is (-1-γ)^n as much."""
     with jax.enable_x64(False):
         z = np.array([15.0, 30.0, 60.0, 75.0])
-        second = jax.vmap(jax.hessian(lambda z: xent.Focal(gamma).binary(z, 1.0)))(jnp.asarray(z))
-        assert second.dtype == jnp.float32
-        close(second, (1 + gamma) ** 2 * np.exp(-(1 + gamma) * z), rtol=1e-4, atol=1e-37)
+        second = jax.hessian(lambda z: xent.Focal(gamma).binary(z, 1.0))
+        for order, derivative in ((2, second), (3, jax.grad(second))):
+            found = jax.vmap(derivative)(jnp.asarray(z))
+            assert found.dtype == jnp.float32
+            close(found, (-1 - gamma) ** order * np.exp(-(1 + gamma) * z), rtol=1e-4, atol=1e-37)
 
 
 def test_forward_mode_over_the_loss_is_refused_by_jax():

@@ -17,7 +17,7 @@ def randn(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-def focal_second_derivative(gamma: float, z: float, target: float) -> float:
+def focal_derivative(gamma: float, z: float, target: float, order: int = 2) -> float:
     """By z, of the focal loss of a sigmoid."""
 
     def loss(z: mpmath.mpf) -> mpmath.mpf:
@@ -26,8 +26,57 @@ def focal_second_derivative(gamma: float, z: float, target: float) -> float:
         negative = (1 - mp.exp(-wrong)) ** gamma * wrong
         return target * positive + (1 - target) * negative
 
-    with mp.workdps(300):
-        return float(mp.diff(loss, mp.mpf(z), 2))
+    with mp.workdps(400):
+        return float(mp.diff(loss, mp.mpf(z), order))
+
+
+def derivatives(value: torch.Tensor, z: torch.Tensor, orders: int = 3) -> list[torch.Tensor]:
+    """Of the sum of functions, each of one entry of z."""
+    found = []
+    for _ in range(orders):
+        (each,) = torch.autograd.grad(value, z, create_graph=True)
+        found.append(each.detach())
+        value = each.sum()
+    return found
+
+
+@pytest.mark.parametrize("target", [1.0, 0.0, 0.8])
+@pytest.mark.parametrize("gamma", [0.1, 0.25, 0.5, 0.9, 1.0, 1.5, 2.0])
+def test_curvature_of_a_focal_loss_where_it_is_saturated(gamma, target):
+    """The second derivative of (1-p)^γ overflows where the loss is nearly 0; that of the loss is nearly 0 too."""
+    points = [sign * z for z in (0.0, 5.0, 30.0, 60.0, 75.0, 87.0, 100.0, 200.0) for sign in (1, -1)]
+    expected = torch.tensor([focal_derivative(gamma, z, target) for z in points])
+    z = torch.tensor(points, requires_grad=True)
+    found = derivatives(xent.Focal(gamma).binary(z, torch.full_like(z, target), reduction="sum"), z)
+    torch.testing.assert_close(found[1], expected, rtol=1e-5, atol=1e-8)
+    assert found[2].isfinite().all()
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.25, 0.5, 1.5, 2.0])
+def test_derivatives_keep_their_digits_where_a_decision_is_right(gamma):
+    """All of them fall like the loss itself: none is 0 or NaN before float32 has no such number."""
+    points = [3.0, 5.0, 10.0, 15.0, 20.0, 30.0]
+    z = torch.tensor(points, requires_grad=True)
+    value = xent.Focal(gamma).binary(z, torch.ones(len(points)), reduction="sum")
+    for order, found in enumerate(derivatives(value, z), start=1):
+        expected = torch.tensor([focal_derivative(gamma, z, 1.0, order) for z in points])
+        torch.testing.assert_close(found, expected, rtol=3e-5, atol=1e-37)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # torch's own, once forward mode is used
+def test_curvature_of_a_focal_softmax_where_it_is_saturated():
+    """For two classes it is that of the sigmoid of their difference, whichever way it is asked for."""
+    inf = float("inf")
+    gaps = (0.0, 5.0, 60.0, 87.0, 200.0, inf)
+    z, label = torch.tensor([[gap, 0.0] for gap in gaps], requires_grad=True), torch.zeros(6, dtype=torch.int64)
+    z.data[-1] = torch.tensor([0.0, -inf])
+    value = xent.Focal(0.5)(z, label, reduction="sum")
+    (slope,) = torch.autograd.grad(value, z, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope[:, 0].sum(), z)
+    expected = torch.tensor([0.0 if gap > 200 else focal_derivative(0.5, gap, 1.0) for gap in gaps])
+    torch.testing.assert_close(curvature, torch.stack([expected, -expected], 1), rtol=1e-5, atol=1e-8)
+    each = torch.func.vmap(torch.func.hessian(lambda z: xent.Focal(0.5)(z[None], label[:1])))(z.detach())
+    torch.testing.assert_close(each[:, 0], curvature)
 
 
 @pytest.mark.parametrize("n_rows", [4, 256])

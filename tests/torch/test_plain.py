@@ -76,8 +76,11 @@ CURVES = [*TEXTBOOK, losses.Focal(0.0), losses.Focal(1.0), losses.Asymmetric(), 
 @pytest.mark.parametrize("which", ["curve", "negative_curve"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_torch_finds_the_slope_that_a_curve_says(loss: losses.Loss, which: str, dtype: torch.dtype) -> None:
-    """Derivatives here are torch's, of the value; the kernels take the slope. At 0 and at infinity too."""
-    points = [0.0, 1e-38, 1e-20, 1e-8, 0.01, 0.0512, 0.06, 0.3, 0.5, 1.0, 3.0, 20.0, 80.0, 700.0, 801.0, 1e4, inf]
+    """Derivatives here are torch's, of the value; the kernels take the slope. At 0 and at infinity too.
+
+    The smallest nll is one whose value at γ = 0.5 float32 still has: of less, the gradient by a logit is 0 in it.
+    """
+    points = [0.0, 1e-25, 1e-20, 1e-8, 0.01, 0.0512, 0.06, 0.3, 0.5, 1.0, 3.0, 20.0, 80.0, 700.0, 801.0, 1e4, inf]
     nll = torch.tensor(points, dtype=dtype, requires_grad=True)
     value, slope = getattr(loss, which)(nll)
     (found,) = torch.autograd.grad(value.sum(), nll)

@@ -72,6 +72,30 @@ def _tanh_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Arr
     return tanh(x), jnp.where(jnp.isnan(x), 0.0, 4.0 * decay / (1.0 + decay) ** 2) * change
 
 
+@jax.custom_jvp
+def sigmoid(x: Array) -> Array:
+    """Return 1/(1 + exp(-x)); its derivative is not written as p (1 - p), which cancels where p is near 1."""
+    return jax.nn.sigmoid(x)
+
+
+@sigmoid.defjvp
+def _sigmoid_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,), (change,) = primals, tangents
+    return sigmoid(x), sigmoid(x) * sigmoid(-x) * change
+
+
+@jax.custom_jvp
+def softplus(x: Array) -> Array:
+    """Return log(1 + exp x), whose derivatives are those of :func:`sigmoid`."""
+    return jax.nn.softplus(x)
+
+
+@softplus.defjvp
+def _softplus_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,), (change,) = primals, tangents
+    return softplus(x), sigmoid(x) * change
+
+
 def slope(logits: Array, temperature: float, softcap: float | None) -> Array | float:
     """Return the derivative of softcap · tanh(logits / softcap) / temperature."""
     if softcap is None:

@@ -12,7 +12,19 @@ from jax import Array
 
 from xent._options import BinaryOptions
 from xent.jax import _arguments
-from xent.jax._arithmetic import Reducer, computed_in, equals, product, slope, sum_to, taking_part, tanh, times
+from xent.jax._arithmetic import (
+    Reducer,
+    computed_in,
+    equals,
+    product,
+    sigmoid,
+    slope,
+    softplus,
+    sum_to,
+    taking_part,
+    tanh,
+    times,
+)
 from xent.losses import Curve, Loss
 
 
@@ -93,7 +105,7 @@ def _shares(rule: _Rule, target: Array, dtype: Any) -> tuple[Array, Array]:
 
 def _curves(rule: _Rule, z: Array) -> tuple[Curve, Curve]:
     """Return value and slope of the positive label and of the negative one."""
-    return rule.loss.curve(jax.nn.softplus(-z)), rule.loss.negative_curve(jax.nn.softplus(z))
+    return rule.loss.curve(softplus(-z)), rule.loss.negative_curve(softplus(z))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -143,7 +155,7 @@ def _backward(rule: _Rule, saved: Any, upstream: Array) -> Any:
     one, zero = _curves(rule, z)
     coef_one = times(share_one, pos_weight)
     # Each label's part is small where the label is right: neither is the difference of two.
-    dz = asked * (share_zero * zero.slope * jax.nn.sigmoid(z) - coef_one * one.slope * jax.nn.sigmoid(-z))
+    dz = asked * (share_zero * zero.slope * sigmoid(z) - coef_one * one.slope * sigmoid(-z))
 
     of_one, of_zero = taking_part(coef_one, one.value), taking_part(share_zero, zero.value)
     value = coef_one * of_one + share_zero * of_zero

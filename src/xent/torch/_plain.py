@@ -276,8 +276,16 @@ def entry_values(
         weight = weight.to(dtype)
         nothing = nothing | (weight == 0)
     z = transformed(quiet(logits, nothing).to(dtype), scale, softcap, None)
-    positive, negative = loss.curve(-F.logsigmoid(z)).value, loss.negative_curve(-F.logsigmoid(-z)).value
+    positive, negative = loss.curve(_softplus(-z)).value, loss.negative_curve(_softplus(z)).value
     values = times(one, positive) + times(zero, negative)
     if weight is not None:
         values = times(weight, values)
     return values if live is None else torch.where(live, values, 0.0)
+
+
+def _softplus(z: Tensor) -> Tensor:
+    """Return log(1 + exp z); where that rounds to z, z.
+
+    It is no logsigmoid, whose second derivative is p (1-p) with a p that has rounded to 1.
+    """
+    return F.softplus(z, threshold=20.0 if z.dtype == torch.float32 else 40.0)
