@@ -59,6 +59,21 @@ def test_row_softmax_transforms_logits_of_any_shape():
             assert_within(native.row_softmax(logits, **options, log=log), expected, 2.0**-50 * np.abs(expected))
 
 
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("kernels", [native, spec], ids=["native", "numpy"])
+def test_row_softmax_is_laid_out_in_memory_as_the_logits_are(kernels, log):
+    planes = np.random.default_rng(2).normal(size=(3, 7, 4, 5))  # (B, C, H, W)
+    images = np.moveaxis(planes, 1, -1)
+    fortran, few = np.asfortranarray(images), images[:, ::-1, ::2]
+    for logits in (images, fortran, few, fortran[0, 0], np.broadcast_to(images[0, 0], (6, 5, 7))):
+        each = plain(logits).reshape(-1, 7)
+        exps = np.exp(each - each.max(axis=1, keepdims=True))
+        expected = exps / exps.sum(axis=1, keepdims=True)
+        found = kernels.row_softmax(logits, log=log)
+        assert found.strides == np.empty_like(logits).strides
+        np.testing.assert_allclose(np.exp(found) if log else found, expected.reshape(logits.shape), rtol=1e-13)
+
+
 @given(matrices(), st.sampled_from([0.0, 1e-3, 1.0, 30.0]))
 def test_row_moments_are_those_of_the_specification(logits, scale):
     mean, variance = spec.row_moments(plain(logits), scale=scale)

@@ -330,12 +330,15 @@ def row_softmax(
     log: bool = False,
 ) -> Array:
     """Return softmax (or its logarithm) of each row; see :func:`xent.kernels.numpy.row_softmax`."""
-    out = np.empty(logits.shape, logits.dtype)
+    out = np.empty_like(logits)
     if out.size:
         if softcap is not None or offset is not None:
             logits, scale = spec.transformed(logits, scale, softcap, offset), 1.0
         rows = _matrix(logits.reshape(-1, logits.shape[-1]))
-        _native.row_softmax(rows, scale, log, out.reshape(rows.shape), _threads_for(logits))
+        written = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+        _native.row_softmax(rows, scale, log, written.reshape(rows.shape), _threads_for(logits))
+        if written is not out:
+            out[...] = written
     return out
 
 
