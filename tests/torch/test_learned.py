@@ -97,3 +97,19 @@ def test_inplace_does_not_overwrite_a_leaf_through_a_view(view):
     with pytest.raises(xent.OptionError, match="inplace must be False for a leaf"):
         xent.torch.cross_entropy(view(leaf), target, inplace=True)
     assert torch.equal(leaf.detach(), before)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (300, 2000)])
+def test_a_normalizer_that_is_learned_has_a_gradient(shape):
+    """Of Σ/c it is -Σ/c², whichever way the sum is made."""
+    z, probs = randn(*shape).requires_grad_(), randn(*shape).sigmoid()
+    for loss, target in (
+        (xent.torch.cross_entropy, probs.argmax(1)),
+        (xent.torch.cross_entropy, probs),
+        (xent.torch.binary_cross_entropy_with_logits, probs),
+    ):
+        normalizer = torch.tensor(3.0, requires_grad=True)
+        of_normalizer, of_logits = torch.autograd.grad(loss(z, target, normalizer=normalizer), (normalizer, z))
+        total = loss(z, target, reduction="sum")
+        torch.testing.assert_close(of_normalizer, -total.detach() / 9)
+        torch.testing.assert_close(of_logits, torch.autograd.grad(total, z)[0] / 3)

@@ -425,6 +425,7 @@ def _softmax(
     divides = options.reduction == "mean" and options.normalizer is None
     at_once = _reduced.knows(loss, is_index) and (is_index or not divides or options.mean == "torch")
     at_once = at_once and softcap is None and offset is None and options.reduction != "none"
+    at_once = at_once and not _needs_grad(options.normalizer)
     if at_once and not options.return_stats and _reduced.serves(logits, -1, target, weight, row_weight):
         how = _regained.Reduction(
             mean=options.reduction == "mean",
@@ -468,8 +469,8 @@ def _row_values(
     return _plain.row_values(loss, logits, target, weight, ignore_index, scale, softcap, offset)
 
 
-def _needs_grad(tensor: Tensor | None) -> bool:
-    return tensor is not None and tensor.requires_grad
+def _needs_grad(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 def _transforming() -> bool:
@@ -495,7 +496,8 @@ def _sigmoid(
 ) -> Tensor:
     """Return the reduced loss; ``live`` says which entries take part, None: all."""
     scale, softcap = 1.0 / options.temperature, options.softcap
-    if softcap is None and options.mining is None and options.reduction != "none":
+    plain = softcap is not None or options.mining is not None or _needs_grad(options.normalizer)
+    if not plain and options.reduction != "none":
         fast = _entries.entries_asked(loss, logits, target, live, options, dtype)
         if fast is not None:
             return _entries.entries(logits, target, fast)
