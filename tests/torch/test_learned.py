@@ -6,6 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 import xent.torch  # noqa: E402
 
@@ -113,3 +114,72 @@ def test_a_normalizer_that_is_learned_has_a_gradient(shape):
         total = loss(z, target, reduction="sum")
         torch.testing.assert_close(of_normalizer, -total.detach() / 9)
         torch.testing.assert_close(of_logits, torch.autograd.grad(total, z)[0] / 3)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+def test_smoothing_that_leaves_a_target_nothing(reduction):
+    """smoothing="others" by all of ε = 1: a label of logit -inf takes no part, the others share evenly."""
+    inf = float("inf")
+    z, label = torch.tensor([[1.0, -inf, 0.0, 2.0], [0.5, 0.0, -1.0, -inf]], requires_grad=True), torch.tensor([1, 3])
+    loss = xent.CrossEntropy(label_smoothing=1.0, smoothing="others")
+    value = loss(z, label, reduction=reduction)
+    exact = z.detach().double()
+    live = exact.isfinite()
+    expected = (torch.logsumexp(exact, 1) - torch.where(live, exact, 0.0).sum(1) / 3).float()
+    torch.testing.assert_close(value, expected if reduction == "none" else expected.sum())
+    (dlogits,) = torch.autograd.grad(value.sum(), z)
+    torch.testing.assert_close(dlogits, torch.where(live, exact.softmax(1) - 1 / 3, 0.0).float())
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+def test_smoothing_of_a_target_whose_class_has_no_weight(reduction):
+    """The other classes have a part in the row still."""
+    z, weight = randn(2, 3), torch.tensor([0.0, 1.0, 2.0])
+    mine, theirs = z.clone().requires_grad_(), z.double().requires_grad_()
+    value = xent.torch.cross_entropy(mine, torch.eye(3)[:2], weight, label_smoothing=0.3, reduction=reduction)
+    expected = F.cross_entropy(theirs, torch.eye(3)[:2].double(), weight.double(), None, -100, None, reduction, 0.3)
+    torch.testing.assert_close(value, expected.float())
+    value.sum().backward(), expected.sum().backward()
+    torch.testing.assert_close(mine.grad, theirs.grad.float())
+
+
+@pytest.mark.parametrize("loss", [xent.CrossEntropy(), xent.Focal(2.0), xent.CrossEntropy(z_loss=0.1)])
+def test_a_backward_that_a_mode_watches(loss):
+    """Such as one that counts operations, entered after the value was made."""
+    z, label = randn(300, 200).requires_grad_(), torch.arange(300) % 200
+    (expected,) = torch.autograd.grad(loss(z, label, reduction="none").sum(), z)
+    value = loss(z, label, reduction="none").sum()
+    with FlopCounterMode(display=False):
+        (dlogits,) = torch.autograd.grad(value, z)
+    torch.testing.assert_close(dlogits, expected)
+
+
+@pytest.mark.parametrize("n_classes", [3, 20_000])
+def test_digits_of_a_gradient_that_is_differentiated_again(n_classes):
+    """p - 1 of a confident row, with create_graph=True as without; and p (1-p), its derivative."""
+    z = torch.zeros(4, n_classes)
+    z[:, 0] = 30.0
+    z.requires_grad_()
+    others = float((n_classes - 1) * mp.exp(-30) / (1 + (n_classes - 1) * mp.exp(-30)))
+    value = xent.torch.cross_entropy(z, torch.zeros(4, dtype=torch.int64), reduction="sum")
+    (slope,) = torch.autograd.grad(value, z, create_graph=True)
+    torch.testing.assert_close(slope[:, 0].detach(), torch.full((4,), -others), rtol=1e-5, atol=0)
+    (curvature,) = torch.autograd.grad(slope[:, 0].sum(), z)
+    torch.testing.assert_close(curvature[:, 0], torch.full((4,), others), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("n_classes", [5, 20_000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_an_ignored_row_of_nan_has_no_curvature(n_classes, dtype):
+    z = randn(3, n_classes).to(dtype)
+    z[1] = float("nan")
+    z.requires_grad_()
+    value = xent.torch.cross_entropy(z, torch.tensor([0, -100, 1]), reduction="sum")
+    (slope,) = torch.autograd.grad(value, z, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope[:, 0].sum(), z)
+    probs = z.detach().double().softmax(1)
+    expected = -probs * probs[:, :1]
+    expected[:, 0] += probs[:, 0]
+    expected[1] = 0
+    torch.testing.assert_close(curvature.double(), expected, rtol=2e-3, atol=1e-6 if dtype == torch.float32 else 1e-3)
+    assert slope[1].eq(0).all()

@@ -37,7 +37,14 @@ def serves(loss: Loss, logits: Tensor, target: Tensor, *others: Tensor | None) -
     """Return whether :func:`row_values` may be given these. A curve at every class of a row is no kernel's work."""
     if not loss.linear and (loss.label_smoothing != 0 or not _plain.is_index(logits, target)):
         return False
+    if smooths_beyond_uniform(loss, logits.shape[-1]):
+        return False
     return _engines.engine_for(logits, target, *others) is not None
+
+
+def smooths_beyond_uniform(loss: Loss, n_classes: int) -> bool:
+    """Return whether smoothing leaves the target less than the others: in the kernels' parts that would cancel."""
+    return loss.smoothing == "others" and loss.mixture(n_classes)[0] < 0
 
 
 def row_values(
@@ -171,7 +178,12 @@ class _Rows(Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, None, None, None, None]:
         logits, target, weight, offset = ctx.saved_tensors
         again = torch.is_grad_enabled()
-        if again or _engines.is_batched(upstream):
+        # The gradient may be asked for where the value was not: inside a mode that sees every operator.
+        if (
+            again
+            or _engines.is_batched(upstream)
+            or _engines.engine_for(logits.detach(), target, weight, offset) is None
+        ):
             loss, ignore_index, scale, softcap = ctx.call
             with torch.enable_grad():
                 values = _plain.row_values(loss, logits, target, weight, ignore_index, scale, softcap, offset)
