@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "jax.h"
 #include "kernels.h"
 #include "reduction.h"
 
@@ -24,6 +25,9 @@ namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace xent {
+
+const Kernels* active = &baseline::kernels;
+
 namespace {
 
 // ---- which level ----------------------------------------------------------------------------------------------------
@@ -32,8 +36,6 @@ struct Level {
     const Kernels* kernels;
     bool runs_here;
 };
-
-const Kernels* active = &baseline::kernels;
 
 // Use the best level that this processor runs, up to the one named `cap`.
 const char* use_level(const char* cap) {
@@ -305,16 +307,6 @@ nb::tuple reduced_loss(uintptr_t out, bool out_is_double, double upstream, nb::t
     return nb::make_tuple(denominator, outside);
 }
 
-// Ask that memory to be written for the first time comes in large pages: one of 4 KiB at a time, that takes longer than
-// writing it does. NumPy does the same with its large arrays.
-void expect_writes(uintptr_t address, size_t bytes) {
-#ifdef __linux__
-    constexpr uintptr_t kPage = uintptr_t{1} << 21;
-    const uintptr_t begin = (address + kPage - 1) & ~(kPage - 1), end = (address + bytes) & ~(kPage - 1);
-    if (begin < end) madvise(at<void>(begin), end - begin, MADV_HUGEPAGE);
-#endif
-}
-
 // ---- binary decisions -----------------------------------------------------------------------------------------------
 
 // See ElementsTask; returns the sum.
@@ -434,6 +426,15 @@ void row_hash(AnyMatrix logits, Vector<uint64_t> out, int threads) {
 }
 
 }  // namespace
+
+void expect_writes(uintptr_t address, size_t bytes) {
+#ifdef __linux__
+    constexpr uintptr_t kPage = uintptr_t{1} << 21;
+    const uintptr_t begin = (address + kPage - 1) & ~(kPage - 1), end = (address + bytes) & ~(kPage - 1);
+    if (begin < end) madvise(at<void>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
 }  // namespace xent
 
 NB_MODULE(_native, m) {
@@ -444,6 +445,7 @@ NB_MODULE(_native, m) {
     m.def("reduced_loss", &reduced_loss);
     m.def("elements", &elements);
     m.def("expect_writes", &expect_writes);
+    m.def("xla_rows_handler", [] { return nb::capsule(xla_rows_handler()); });
     m.def("row_softmax", &row_softmax, "logits"_a.noconvert(), "scale"_a, "log"_a, "out"_a.noconvert(), "threads"_a);
     m.def("row_moments", &row_moments, "logits"_a.noconvert(), "scale"_a, "mean"_a.noconvert(),
           "variance"_a.noconvert(), "threads"_a);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,13 +141,34 @@ class Reducer:
             values, counted = jnp.where(kept, values, 0.0), jnp.where(kept, counted, 0.0)
         if self.reduction == "none":
             return values
-        wide = jnp.result_type(float, values.dtype)  # float64 where JAX has it
-        total = values.sum(dtype=wide)
+        total = values.sum(dtype=_wide(values))
         if self.reduction == "mean" and normalizer is not None:
             total = total / normalizer
         elif self.reduction == "mean":
-            denominator = counted.sum(dtype=wide)
+            denominator = counted.sum(dtype=_wide(values))
             nothing = denominator == 0
             total = total / jnp.where(nothing, 1.0, denominator)
             total = jnp.where(nothing, jnp.nan if self.empty == "nan" else 0.0, total)
         return total.astype(values.dtype)
+
+    def of_shares(self, of: Callable[[Array], Array], counted: Array, normalizer: Array | None) -> Array:
+        """Return the reduced losses, where ``of`` returns them multiplied with the number that it is given.
+
+        That is known before they are. Their sum comes last and nothing is done to it that has a derivative, so that of
+        each is 1 already when the program is compiled.
+        """
+        share, empty = jnp.ones((), counted.dtype), jnp.zeros(())
+        if self.reduction == "mean" and normalizer is not None:
+            share = 1.0 / normalizer
+        elif self.reduction == "mean":
+            denominator = counted.sum(dtype=_wide(counted))
+            nothing = denominator == 0
+            share = jnp.where(nothing, 0.0, 1.0 / jnp.where(nothing, 1.0, denominator))
+            empty = jnp.where(nothing, jnp.nan if self.empty == "nan" else 0.0, 0.0)
+        values = of(share.astype(counted.dtype))
+        return (values.sum(dtype=_wide(values)) + empty).astype(values.dtype)
+
+
+def _wide(values: Array) -> Any:
+    """Return the dtype of sums over many rows: float64 where JAX has it."""
+    return jnp.result_type(float, values.dtype)

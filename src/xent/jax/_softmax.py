@@ -17,7 +17,7 @@ from jax import Array, lax
 
 from xent import _validate
 from xent._options import Options, Stats
-from xent.jax import _arguments
+from xent.jax import _arguments, _native
 from xent.jax._arithmetic import (
     Reducer,
     computed_in,
@@ -44,6 +44,7 @@ class _Rule:
     ignore_index: int
     temperature: float
     softcap: float | None
+    native: bool = False  # whether the compiled kernels serve it
 
     @property
     def sparse(self) -> bool:
@@ -85,10 +86,7 @@ def softmax_loss(loss: Loss, function: str, logits: Array, target: Any, options:
     rule = _Rule(
         loss, axis, n_classes, labels.ndim < z.ndim, options.ignore_index, options.temperature, options.softcap
     )
-    return _reduced(
-        rule,
-        Reducer.of(options),
-        options.return_stats,
+    arrays = (
         z,
         labels,
         _arguments.weights(function, "weight", options.weight, (n_classes,), dtype),
@@ -96,6 +94,9 @@ def softmax_loss(loss: Loss, function: str, logits: Array, target: Any, options:
         _arguments.log_prior(function, options, n_classes, dtype),
         _arguments.normalizer(function, options.normalizer, dtype),
     )
+    if rule.sparse and options.softcap is None and options.prior is None and _native.serves(*arrays):
+        rule = replace(rule, native=True)
+    return _reduced(rule, Reducer.of(options), options.return_stats, *arrays)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -139,15 +140,23 @@ def _reduced(
         ignored = wrong = jnp.zeros(rows, bool)
         mass = times(target.astype(dtype), weight).sum(axis, keepdims=True)
 
-    values = _row_losses(rule, logits, target, label_coef, factor, mass if rule.loss.z_loss else None, offset)
-    values = product(row_weight, values * jnp.where(wrong, jnp.nan, 1.0))
     of_row = 1.0 if reducer.mean == "torch" and not rule.by_index else mass
-    positive = None
-    if reducer.mining is not None:
-        label = target if rule.by_index else _first_largest(target, axis)
-        positive = label != getattr(reducer.mining, "background", 0)
-    loss = reducer(values, row_weight * of_row, row_weight > 0, positive, normalizer)
-    loss = loss.squeeze(axis) if reducer.reduction == "none" else loss
+    if _in_one_pass(rule, reducer, logits):
+
+        def shares(share: Array) -> Array:
+            coef = row_weight * jnp.where(wrong & (row_weight != 0), jnp.nan, share)
+            return _weighted_losses(rule, logits, target, label_coef, factor, coef)
+
+        loss = reducer.of_shares(shares, row_weight * of_row, normalizer)
+    else:
+        values = _row_losses(rule, logits, target, label_coef, factor, mass if rule.loss.z_loss else None, offset)
+        values = product(row_weight, values * jnp.where(wrong, jnp.nan, 1.0))
+        positive = None
+        if reducer.mining is not None:
+            label = target if rule.by_index else _first_largest(target, axis)
+            positive = label != getattr(reducer.mining, "background", 0)
+        loss = reducer(values, row_weight * of_row, row_weight > 0, positive, normalizer)
+        loss = loss.squeeze(axis) if reducer.reduction == "none" else loss
     if not return_stats:
         return loss
     stats = _describe(rule, *lax.stop_gradient((logits, target, offset)), unknown=ignored | wrong)
@@ -323,6 +332,8 @@ def _forward(
     mass: Array | None,
     offset: Array | None,
 ) -> tuple[Array, Any]:
+    if rule.native:
+        return _native_forward(rule, logits, target, label_coef, factor, mass)
     stats = _statistics(rule, logits, offset)
     ignored = jnp.asarray(target < 0 if rule.by_index else False)
     stats = _Statistics(jnp.where(ignored, 0.0, stats.top), jnp.where(ignored, 0.0, stats.rest))
@@ -378,6 +389,8 @@ def _class_terms(
 
 
 def _backward(rule: _Rule, saved: Any, upstream: Array) -> Any:
+    if rule.native:
+        return _native_backward(rule, saved, upstream)
     logits, target, label_coef, factor, mass, offset, stats = saved
     axis, z_loss = rule.axis, rule.loss.z_loss
     coef = _class_coef(rule, logits, target, factor) if rule.of_classes else None
@@ -449,6 +462,193 @@ def _by_z(
 
 
 _row_losses.defvjp(_forward, _backward)
+
+
+# ---- the same through the compiled kernels, for sparse rules without soft cap and prior
+
+
+class _Numbers(NamedTuple):
+    """What a loss is made of, one number a row: nll of the label, Σ coef_k nll_k over the classes, lse.
+
+    Or what their derivatives are multiplied with in the gradient. None is not there, or 0.
+    """
+
+    nll: Any = None
+    of_classes: Any = None
+    lse: Any = None
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _pass(
+    rule: _Rule, with_numbers: bool, logits: Array, target: Array, factor: Array | None, coefs: _Numbers | None
+) -> tuple[_Numbers, Array | None]:
+    """Return the numbers, those that the rule needs, and the gradient by the logits, where it has coefficients."""
+    plain = partial(_plain_pass, rule, with_numbers)
+    on_cpu = partial(_native_pass, rule, with_numbers)
+    result: tuple[_Numbers, Array | None] = lax.platform_dependent(
+        logits, target, factor, coefs, cpu=on_cpu, default=plain
+    )
+    return result
+
+
+@_pass.defjvp
+def _pass_jvp(rule: _Rule, with_numbers: bool, primals: Any, tangents: Any) -> Any:
+    changes = jax.jvp(partial(_plain_pass, rule, with_numbers), primals, tangents)[1]
+    return _pass(rule, with_numbers, *primals), changes
+
+
+def _native_pass(
+    rule: _Rule, with_numbers: bool, logits: Array, target: Array, factor: Array | None, coefs: _Numbers | None
+) -> tuple[_Numbers, Array | None]:
+    numbers = (with_numbers, with_numbers and rule.of_classes, with_numbers and rule.loss.z_loss > 0)
+    uniform = rule.uniform if factor is None or not rule.of_classes else rule.uniform * factor
+    *found, dlogits = _native.rows(
+        logits,
+        target,
+        rule.axis,
+        1.0 / rule.temperature,
+        uniform,
+        coefs or _Numbers(),
+        wanted=(*numbers, coefs is not None),
+    )
+    return _Numbers(*found), dlogits
+
+
+def _plain_pass(
+    rule: _Rule, with_numbers: bool, logits: Array, target: Array, factor: Array | None, coefs: _Numbers | None
+) -> tuple[_Numbers, Array | None]:
+    """Return the same in XLA's operations: the one that is differentiated, and other platforms' own."""
+    stats, numbers, dlogits = _statistics(rule, logits, None), _Numbers(), None
+    if with_numbers:
+        numbers = _Numbers(
+            _nll_of_label(rule, logits, target, None, stats),
+            _sum_over_classes(rule, logits, target, factor, None, stats) if rule.of_classes else None,
+            _lse(rule, stats) if rule.loss.z_loss else None,
+        )
+    if coefs is not None:
+        zero = jnp.zeros_like(stats.rest)
+        by_nll, by_classes, by_lse = (zero if each is None else each for each in coefs)
+        dead = (by_nll == 0) & (by_classes == 0) & (by_lse == 0) & ~jnp.isfinite(stats.rest)
+        stats, here = _Statistics(*(jnp.where(dead, 0.0, each) for each in stats)), jnp.where(dead, 0.0, logits)
+        by_label = jnp.where(_is_label(rule, logits.shape, target), by_nll, 0.0)
+        if rule.of_classes:
+            coef = _class_coef(rule, logits, target, factor)
+            by_label += by_classes * coef
+            by_nll += by_classes * coef.sum(rule.axis, keepdims=True)
+        dz = _by_z(rule, here, None, stats, by_nll, by_label, by_lse)
+        dlogits = (dz / rule.temperature).astype(logits.dtype)
+    return numbers, dlogits
+
+
+def _native_forward(
+    rule: _Rule, logits: Array, target: Array, label_coef: Any, factor: Array | None, mass: Array | None
+) -> tuple[Array, Any]:
+    numbers = _without_ignored(target, _pass(rule, True, logits, target, factor, None)[0])
+    value = product(label_coef, rule.loss.curve(numbers.nll).value)
+    if numbers.of_classes is not None:
+        value += numbers.of_classes
+    if mass is not None:
+        value += product(rule.loss.z_loss * mass, numbers.lse**2)
+    return value, (logits, target, label_coef, factor, mass, numbers)
+
+
+def _without_ignored(target: Array, numbers: _Numbers) -> _Numbers:
+    return _Numbers(*(None if each is None else jnp.where(target < 0, 0.0, each) for each in numbers))
+
+
+def _native_backward(rule: _Rule, saved: Any, upstream: Array) -> Any:
+    logits, target, label_coef, factor, mass, numbers = saved
+    upstream = jnp.where(target < 0, 0.0, upstream)
+    value, curve_slope = rule.loss.curve(numbers.nll)
+    by_lse = d_mass = None
+    if mass is not None:
+        by_lse = product(2.0 * rule.loss.z_loss * upstream * mass, numbers.lse)
+        d_mass = product(rule.loss.z_loss * upstream, numbers.lse**2)
+    by_nll = product(upstream * label_coef, curve_slope)
+    coefs = _Numbers(by_nll, _of_classes(rule, logits, target, factor, upstream), by_lse)
+    return (
+        _pass(rule, False, logits, target, factor, coefs)[1],
+        None,
+        product(upstream, taking_part(label_coef, value)),
+        _by_factor(rule, logits, target, factor, upstream),
+        d_mass,
+        None,
+    )
+
+
+def _of_classes(rule: _Rule, logits: Array, target: Array, factor: Array | None, upstream: Array) -> Array | None:
+    """Return the upstream gradient of the classes' part, 0 if no class has any."""
+    if not rule.of_classes:
+        return None
+    return jnp.where((_class_coef(rule, logits, target, factor) == 0).all(), 0.0, upstream)
+
+
+def _by_factor(rule: _Rule, logits: Array, target: Array, factor: Array | None, upstream: Array) -> Array | None:
+    """Return the derivative by the factors of the classes' part: a pass of its own, where somebody asks for it."""
+    if factor is None or not rule.of_classes:
+        return None
+    dead = (upstream == 0) & ~jnp.isfinite(_statistics(rule, logits, None).rest)
+    here = jnp.where(dead, 0.0, logits)
+    nll = _nll_of_classes(rule, here, None, _statistics(rule, here, None))
+    shares, coef = _class_coef(rule, logits, target, None), _class_coef(rule, logits, target, factor)
+    return sum_to(factor, product(upstream * shares, taking_part(coef, nll)))
+
+
+# ---- linear losses whose weights are known beforehand: value and gradient in one pass
+
+
+def _in_one_pass(rule: _Rule, reducer: Reducer, logits: Array) -> bool:
+    """Say whether the losses are best multiplied with what the reduction makes of them before they are summed.
+
+    The gradient waits for what it is multiplied with; in float16 without that it may be too small for its type.
+    """
+    linear = rule.native and rule.loss.linear and rule.loss.z_loss == 0
+    return linear and reducer.mining is None and reducer.reduction != "none" and logits.dtype != jnp.float16
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _weighted_losses(
+    rule: _Rule, logits: Array, target: Array, label_coef: Array, factor: Array | None, row_coef: Array
+) -> Array:
+    """Return row_coef times :func:`_row_losses`."""
+    numbers = _pass(rule, True, logits, target, factor, None)[0]
+    return product(row_coef, _linear(label_coef, numbers))
+
+
+def _linear(label_coef: Array, numbers: _Numbers) -> Array:
+    value = product(label_coef, numbers.nll)
+    return value if numbers.of_classes is None else value + numbers.of_classes
+
+
+def _weighted_forward(
+    rule: _Rule, logits: Any, target: Any, label_coef: Any, factor: Any, row_coef: Any
+) -> tuple[Array, Any]:
+    by_factor = factor is not None and rule.of_classes and factor.perturbed
+    logits, target, label_coef, row_coef = (each.value for each in (logits, target, label_coef, row_coef))
+    factor = None if factor is None else factor.value
+    coefs = _Numbers(row_coef * label_coef, _of_classes(rule, logits, target, factor, row_coef))
+    numbers, dlogits = _pass(rule, True, logits, target, factor, coefs)
+    value = _linear(label_coef, numbers)
+    saved = (dlogits, numbers.nll, value, label_coef, row_coef, (logits, target, factor) if by_factor else None)
+    return product(row_coef, value), saved
+
+
+def _weighted_backward(rule: _Rule, saved: Any, upstream: Array) -> tuple[Array | None, ...]:
+    dlogits, nll, value, label_coef, row_coef, arrays = saved
+    by_row, d_factor = upstream * row_coef, None
+    if arrays is not None:
+        logits, target, factor = arrays
+        d_factor = _by_factor(rule, logits, target, factor, by_row)
+    return (
+        (upstream * dlogits.astype(upstream.dtype)).astype(dlogits.dtype),
+        None,
+        product(by_row, taking_part(label_coef, nll)),
+        d_factor,
+        product(upstream, taking_part(row_coef, value)),
+    )
+
+
+_weighted_losses.defvjp(_weighted_forward, _weighted_backward, symbolic_zeros=True)
 
 
 def _describe(rule: _Rule, logits: Array, target: Array, offset: Array | None, unknown: Array) -> Stats:

@@ -43,6 +43,7 @@ __all__ = [
     "rows",
     "supports",
     "threads",
+    "xla_rows_handler",
 ]
 
 name = "native"
@@ -50,6 +51,9 @@ name = "native"
 #: The compiled functions themselves, for arrays that are no NumPy's: they take addresses, and trust them.
 rows, reduced_loss, elements = _native.rows, _native.reduced_loss, _native.elements
 expect_writes = _native.expect_writes
+
+#: Returns the capsule that XLA takes for the rows of a loss.
+xla_rows_handler = _native.xla_rows_handler
 
 #: Elements below which waking threads costs more than they save.
 SMALL = 1 << 15
