@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <new>
 
 #include "jax.h"
+#include "storage.h"
 #include "xla_ffi.h"
 
 namespace xent {
@@ -18,6 +20,7 @@ namespace {
 constexpr ptrdiff_t kSmall = 1 << 15;  // logits for which waking threads costs more than it saves
 constexpr ptrdiff_t kLarge = 1 << 23;  // bytes of an array that comes straight from the operating system
 constexpr ptrdiff_t kChunk = 512;      // rows whose numbers are widened together
+constexpr double kLogTwo = 0.6931471805599453;
 
 // ---- threads --------------------------------------------------------------------------------------------------------
 
@@ -155,9 +158,10 @@ ViewOf<Byte> view_of(void* data, DType dtype, ptrdiff_t n_rows, ptrdiff_t n_clas
 struct Rows {
     View logits;
     MutableView dlogits;
-    const int32_t* label;
+    const int32_t* label;  // or null: the target is `probs`
+    View probs;
     const double* class_coef;  // or null
-    const xla::Buffer *by_label, *by_classes, *by_lse;
+    const xla::Buffer *mass, *by_label, *by_classes, *by_lse;
     const xla::Buffer *nll, *classes_nll, *lse;
     double scale, uniform;
 
@@ -168,39 +172,41 @@ struct Rows {
         task.logits = logits;
         task.scale = scale;
         task.target.index = label;
+        task.target.probs = probs;
         task.target.index_type = IndexType::int32;
         task.target.ignored_take_part = true;
         task.dlogits = dlogits;
-        double mass = 0.0;  // of the class coefficients
+        double mass_of_classes = 0.0;
         if (class_coef) {
             task.class_coef = {class_coef + first_coef, 1};
-            for (ptrdiff_t k = 0; k < n_classes; ++k) mass += task.class_coef[k];
+            for (ptrdiff_t k = 0; k < n_classes; ++k) mass_of_classes += task.class_coef[k];
         } else if (uniform != 0.0) {
-            mass = uniform * static_cast<double>(n_classes);
+            mass_of_classes = uniform * static_cast<double>(n_classes);
             task.class_coef = {&uniform, 0};
         }
         for (ptrdiff_t start = begin; start < end; start += kChunk)
-            run_chunk(task, start, std::min(kChunk, end - start), mass);
+            run_chunk(task, start, std::min(kChunk, end - start), mass_of_classes);
     }
 
-    void run_chunk(RowsTask& task, ptrdiff_t start, ptrdiff_t count, double mass) const {
-        double a[kChunk], b[kChunk], softmax[kChunk];
+    void run_chunk(RowsTask& task, ptrdiff_t start, ptrdiff_t count, double mass_of_classes) const {
+        double a[kChunk], b[kChunk], softmax[kChunk], of_target[kChunk];
         double max[kChunk], log_sum[kChunk], label_logit[kChunk], mean_logit[kChunk];
+        int64_t likeliest[kChunk];
         // Kernels count from the first row of all, chunks from their own.
         const auto of_all = [start](double* values) {
             return reinterpret_cast<double*>(reinterpret_cast<uintptr_t>(values) - start * sizeof(double));
         };
+        if (!read(*mass, start, count, of_target)) std::fill_n(of_target, count, 1.0);
         if (dlogits.data) {
             const bool with_label = read(*by_label, start, count, a);
             const bool with_lse = read(*by_lse, start, count, softmax);
             for (ptrdiff_t i = 0; i < count; ++i) {
-                const double label_part = with_label ? a[i] : 0.0;
-                softmax[i] = with_lse ? label_part + softmax[i] : label_part;
-                a[i] = -label_part;
+                a[i] = with_label && of_target[i] != 0.0 ? -a[i] : 0.0;
+                softmax[i] = with_lse ? softmax[i] - a[i] * of_target[i] : -a[i] * of_target[i];
             }
             if (read(*by_classes, start, count, b)) {
                 for (ptrdiff_t i = 0; i < count; ++i) {
-                    softmax[i] += mass * b[i];
+                    softmax[i] += mass_of_classes * b[i];
                     b[i] = -b[i];
                 }
                 task.coef_class = {of_all(b), 1};
@@ -208,7 +214,10 @@ struct Rows {
             task.coef_softmax = {of_all(softmax), 1};
             task.coef_target = {of_all(a), 1};
         }
-        if (size_of(*nll) || size_of(*classes_nll) || size_of(*lse)) {
+        if (probs.data && dlogits.data)
+            task.predicted =
+                reinterpret_cast<int64_t*>(reinterpret_cast<uintptr_t>(likeliest) - start * sizeof(int64_t));
+        if (task.predicted || size_of(*nll) || size_of(*classes_nll) || size_of(*lse)) {
             task.max = of_all(max);
             task.log_sum = of_all(log_sum);
             task.target_logit = of_all(label_logit);
@@ -216,21 +225,38 @@ struct Rows {
         }
         active->rows(task, start, start + count);
         if (!task.log_sum) return;
+        for (ptrdiff_t i = 0; task.predicted && i < count; ++i)
+            if (log_sum[i] < kLogTwo && softmax[i] != 0.0)
+                set_likeliest(task, start + i, likeliest[i], softmax[i], softmax[i] * -std::expm1(-log_sum[i]));
         for (ptrdiff_t i = 0; i < count; ++i) {
             max[i] += log_sum[i];
-            label_logit[i] = log_sum[i] - label_logit[i];
-            if (task.mean_logit) mean_logit[i] = mass * log_sum[i] - mean_logit[i];
+            label_logit[i] = of_target[i] == 0.0 ? 0.0 : of_target[i] * log_sum[i] - label_logit[i];
+            if (task.mean_logit) mean_logit[i] = mass_of_classes * log_sum[i] - mean_logit[i];
         }
         write(label_logit, start, count, *nll);
         if (task.mean_logit) write(mean_logit, start, count, *classes_nll);
         write(max, start, count, *lse);
     }
+
+    // The gradient of a class with p > 1/2, of a target of probabilities: from 1 - p, where p and target may be alike.
+    void set_likeliest(const RowsTask& task, ptrdiff_t i, int64_t k, double softmax, double of_others) const {
+        double target = 0.0;
+        with_type(probs.dtype, [&](auto type) {
+            target = widen(*reinterpret_cast<const decltype(type)*>(row_of(probs, i) + k * probs.class_stride));
+        });
+        const double of_target = task.coef_target[i] * target + task.coef_class[i] * task.class_coef[k];
+        with_type(dlogits.dtype, [&](auto type) {
+            auto& out = *reinterpret_cast<decltype(type)*>(row_of(dlogits, i) + k * dlogits.class_stride);
+            narrow(scale * ((softmax + of_target) - of_others), out);
+        });
+    }
 };
 
-// Of logits whose class axis is the `axis`-th from the end, and labels (int32, -1 for none), with
-// z = scale · logits and nll_k = lse - z_k, each one number a row where it is asked for:
+// Of logits whose class axis is the `axis`-th from the end, and a target t: labels (int32, -1 for none) or, of the shape
+// of the logits, what each class counts, `mass` being the sums over the classes. With z = scale · logits and
+// nll_k = lse - z_k, each one number a row where it is asked for:
 //
-//     nll = nll_label      classes_nll = Σ c_k nll_k      lse = log Σ exp z_k
+//     nll = Σ t_k nll_k      classes_nll = Σ c_k nll_k      lse = log Σ exp z_k
 //     dlogits = the derivative of  by_label · nll + by_classes · classes_nll + by_lse · lse
 //
 // c are the class coefficients; without any they are all `uniform`. Coefficients of a row that are not there are 0, and
@@ -239,23 +265,26 @@ struct Rows {
 xla::Error* rows(xla::CallFrame* frame) {
     const xla::Call call(frame);
     if (call.is_query()) return call.answer();
-    if (!call.has(6, 4)) return call.refuse("xent_rows takes 6 arrays and returns 4");
+    if (!call.has(7, 4)) return call.refuse("xent_rows takes 7 arrays and returns 4");
     const xla::Buffer& logits = call.argument(0);
     const xla::Buffer& target = call.argument(1);
-    const xla::Buffer& class_coef = call.argument(5);
+    const xla::Buffer& class_coef = call.argument(6);
     const xla::Buffer& dlogits = call.result(3);
     Rows task{};
-    task.by_label = &call.argument(2);
-    task.by_classes = &call.argument(3);
-    task.by_lse = &call.argument(4);
+    task.mass = &call.argument(2);
+    task.by_label = &call.argument(3);
+    task.by_classes = &call.argument(4);
+    task.by_lse = &call.argument(5);
     task.nll = &call.result(0);
     task.classes_nll = &call.result(1);
     task.lse = &call.result(2);
 
-    DType dtype;
+    DType dtype, target_dtype = DType::float64;
     int64_t axis;
-    if (!set_dtype(logits.dtype, dtype) || dlogits.dtype != logits.dtype || target.dtype != xla::S32)
-        return call.refuse("xent_rows takes floating point logits and int32 labels");
+    const bool labels = target.dtype == xla::S32;
+    if (!set_dtype(logits.dtype, dtype) || dlogits.dtype != logits.dtype ||
+        !(labels || set_dtype(target.dtype, target_dtype)))
+        return call.refuse("xent_rows takes floating point logits, and int32 or floating point targets");
     if (!call.attribute("axis", axis) || !call.attribute("scale", task.scale) ||
         !call.attribute("uniform", task.uniform) || axis < 1 || axis > logits.rank)
         return call.refuse("xent_rows needs axis, scale and uniform");
@@ -266,10 +295,10 @@ xla::Error* rows(xla::CallFrame* frame) {
     for (int64_t i = logits.rank - axis + 1; i < logits.rank; ++i) inner *= logits.dims[i];
     const int64_t n_coefs = size_of(class_coef), of_gradient = size_of(dlogits);
     const int64_t n_groups = std::max<int64_t>(1, n_coefs / n_classes);
-    if (size_of(target) != n_rows || !fits(*task.by_label, n_rows) || !fits(*task.by_classes, n_rows) ||
-        !fits(*task.by_lse, n_rows) || !fits(*task.nll, n_rows) || !fits(*task.classes_nll, n_rows) ||
-        !fits(*task.lse, n_rows) || !is_real(class_coef) || n_coefs % n_classes != 0 ||
-        n_rows % (n_groups * inner) != 0 || (of_gradient != 0 && of_gradient != size))
+    if (size_of(target) != (labels ? n_rows : size) || !fits(*task.mass, n_rows) || !fits(*task.by_label, n_rows) ||
+        !fits(*task.by_classes, n_rows) || !fits(*task.by_lse, n_rows) || !fits(*task.nll, n_rows) ||
+        !fits(*task.classes_nll, n_rows) || !fits(*task.lse, n_rows) || !is_real(class_coef) ||
+        n_coefs % n_classes != 0 || n_rows % (n_groups * inner) != 0 || (of_gradient != 0 && of_gradient != size))
         return call.refuse("xent_rows takes one number for each row and for each class");
 
     task.logits = view_of<const char>(logits.data, dtype, n_rows, n_classes, inner);
@@ -278,7 +307,10 @@ xla::Error* rows(xla::CallFrame* frame) {
         const ptrdiff_t bytes = size * element_size(dtype);
         if (bytes >= kLarge) expect_writes(reinterpret_cast<uintptr_t>(dlogits.data), static_cast<size_t>(bytes));
     }
-    task.label = static_cast<const int32_t*>(target.data);
+    if (labels)
+        task.label = static_cast<const int32_t*>(target.data);
+    else
+        task.probs = view_of<const char>(target.data, target_dtype, n_rows, n_classes, inner);
     try {
         const std::unique_ptr<double[]> coefs(n_coefs > 0 ? new double[n_coefs] : nullptr);
         if (read(class_coef, 0, n_coefs, coefs.get())) task.class_coef = coefs.get();

@@ -72,6 +72,10 @@ def test_what_goes_through_the_kernels():
     for loss in (xent.cross_entropy, xent.Focal(2.0), xent.CrossEntropy(label_smoothing=0.1, z_loss=0.1)):
         assert "xent_rows" in program(jax.grad(loss), z, y)
         assert "xent_rows" in program(lambda z, y, loss=loss: loss(z, y, weight=[1.0, 2.0, 3.0], temperature=2.0), z, y)
+    q = jnp.full((4, 3), 1 / 3)
+    assert "xent_rows" in program(jax.grad(xent.CrossEntropy(label_smoothing=0.1)), z, q)
+    assert "xent_rows" not in program(jax.grad(xent.Focal(2.0)), z, q)
+    assert "xent_rows" not in program(lambda z: xent.cross_entropy(z, q, weight=[1.0, 2.0, 3.0]), z)
     for options in ({"softcap": 3.0}, {"prior": [1.0, 1.0, 2.0]}):
         assert "xent_rows" not in program(lambda z, y, options=options: xent.cross_entropy(z, y, **options), z, y)
     assert "xent_rows" not in program(jax.grad(xent.cross_entropy), z.astype(jnp.float8_e4m3fn), y)
@@ -225,6 +229,74 @@ def test_z_loss_and_focal(way):
         for transform in (lambda f: f, jax.grad, jax.hessian):
             actual = transform(lambda z: loss(z, y, temperature=2.0))(z)
             np.testing.assert_allclose(actual, transform(plain)(z), rtol=1e-11, atol=1e-13)
+
+
+# ---- targets that are probabilities
+
+
+@pytest.mark.parametrize("target_dtype", [jnp.float32, jnp.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+@pytest.mark.parametrize("shape", [(9, 3), (9, 70), (3, 5, 4)])
+def test_probabilities(way, dtype, shape, reduction, target_dtype):
+    logits = jnp.asarray(rng.normal(scale=3.0, size=shape), dtype)
+    target = jnp.asarray(jax.nn.softmax(rng.normal(size=shape), axis=1), target_dtype)
+    z, q = np.moveaxis(wide(logits), 1, -1), np.moveaxis(wide(target), 1, -1)
+    exps = np.exp(z - z.max(-1, keepdims=True))
+    t, p = 0.9 * q + 0.1 / shape[1], exps / exps.sum(-1, keepdims=True)
+    values = -(t * np.log(p)).sum(-1)
+    share = np.ones_like(values) if reduction == "none" else 1 / q.sum()
+    loss = xent.CrossEntropy(label_smoothing=0.1)
+    value, pull = jax.vjp(jax.jit(lambda z: loss(z, target, axis=1, reduction=reduction)), logits)
+    np.testing.assert_allclose(value, values if reduction == "none" else values.sum() / q.sum(), rtol=2e-6)
+    expected = np.moveaxis((t.sum(-1, keepdims=True) * p - t) * np.expand_dims(share, -1), -1, 1)
+    np.testing.assert_allclose(wide(pull(jnp.ones_like(value))[0]), expected, **tolerance(dtype))
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.2])
+def test_derivatives_of_probabilities(way, eps):
+    """By logits, target and row weights, first and second ones, one row of weight 0."""
+    with jax.enable_x64(True):
+        z, q = jnp.asarray(rng.normal(size=(5, 3))), jnp.asarray(rng.dirichlet(np.ones(3), size=5))
+        s = jnp.asarray(rng.uniform(size=5)).at[2].set(0.0)
+
+        def ours(z: Any, q: Any, s: Any) -> Any:
+            return xent.cross_entropy(z, q, sample_weight=s, label_smoothing=eps)
+
+        def plain(z: Any, q: Any, s: Any) -> Any:
+            t = (1 - eps) * q + eps / 3
+            return -(s[:, None] * t * jax.nn.log_softmax(z)).sum() / (s * q.sum(1)).sum()
+
+        every = (0, 1, 2)
+        for transform in (lambda f: f, lambda f: jax.grad(f, every), lambda f: jax.hessian(f, every)):
+            actual, expected = (transform(f)(z, q, s) for f in (ours, plain))
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13), actual, expected)
+        batch = jnp.stack([z, 2 * z])
+        actual, expected = (jax.vmap(jax.grad(f, every), (0, None, None))(batch, q, s) for f in (ours, plain))
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13), actual, expected)
+
+
+@pytest.mark.parametrize("n_classes", [3, 100])
+@pytest.mark.parametrize("gap", [1.0, 5.0, 20.0, 60.0])
+def test_a_confident_row_whose_target_is_one_hot_keeps_its_digits(way, gap, n_classes):
+    logits = jnp.zeros((2, n_classes)).at[jnp.arange(2), jnp.array([1, n_classes - 1])].set(gap)
+    target = jax.nn.one_hot(jnp.array([1, 0]), n_classes)
+    _, grads = in_mpmath(logits, [1, 0], temperature=0.5)
+    for reduction in ("sum", "none"):
+        _, pull = jax.vjp(lambda z, r=reduction: xent.cross_entropy(z, target, temperature=0.5, reduction=r), logits)
+        upstream = jnp.ones(2 if reduction == "none" else ())
+        np.testing.assert_allclose(pull(upstream)[0], grads, rtol=2e-6, atol=1e-37)
+
+
+def test_classes_of_no_probability_may_be_impossible(way):
+    z = jnp.array([[-inf, 1.0, 0.0], [nan, nan, nan], [-inf, -inf, -inf]])
+    q = jnp.array([[0.0, 0.25, 0.75], [0.0, 0.0, 0.0], [0.0, 0.5, 0.5]])
+    s = jnp.array([1.0, 1.0, 0.0])
+    p = 1 / (1 + math.exp(-1.0))
+    value, grad = jax.jit(
+        jax.value_and_grad(lambda z, q, s: xent.cross_entropy(z, q, sample_weight=s, reduction="sum"))
+    )(z, q, s)
+    np.testing.assert_allclose(value, -0.25 * math.log(p) - 0.75 * math.log(1 - p), rtol=1e-6)
+    np.testing.assert_allclose(grad, [[0, p - 0.25, 0.25 - p], [0, 0, 0], [0, 0, 0]], rtol=1e-6)
 
 
 # ---- vmap

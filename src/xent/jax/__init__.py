@@ -14,7 +14,10 @@ are JAX arrays. What differs from NumPy:
   weight of 0 whose loss is infinite the derivative is 0: it takes no part.
 - Numbers are checked where they are known without a wait: not those of a tracer, nor those on another device than the
   CPU. Unchecked, a class index out of range makes loss and gradient of its row NaN; other numbers are computed with.
-- Of size (rows, classes) nothing is kept for backward but the logits and the target, where that is of this size.
+- Of size (rows, classes) nothing is kept for backward but the logits, or their gradient instead, and the target, where
+  that is of this size.
+- On a CPU, losses of class indices and cross-entropy of probabilities go through the compiled kernels
+  (``src/core/jax.cpp``), which XLA calls on its own threads. ``XENT_KERNELS=numpy`` leaves all to XLA.
 """
 
 from xent.jax._sigmoid import sigmoid_loss

@@ -36,22 +36,26 @@ def _varies(array: Array) -> bool:
 
 def rows(
     logits: Array,
-    label: Array,
+    target: Array,
     axis: int,
     scale: float,
     class_coef: Array | float,
-    coefs: Sequence[Array | None] = (None, None, None),
+    coefs: Sequence[Array | None],
     *,
     wanted: Sequence[bool],
 ) -> tuple[Array | None, ...]:
     """Return (nll, classes_nll, lse, dlogits) of rows whose classes lie along ``axis`` ≥ 0, None for what is unwanted.
 
-    ``label`` and ``coefs``, those of the three numbers in dlogits, are one a row and keep the class axis.
+    ``coefs``, those of the three numbers in dlogits, are one a row and keep the class axis, and so do labels (int32).
     """
     dtype = computed_in(logits)
-    nothing = jnp.zeros(0, dtype)
+    nothing = mass = jnp.zeros(0, dtype)
+    of_rows = (*logits.shape[:axis], 1, *logits.shape[axis + 1 :])
+    if jnp.issubdtype(target.dtype, jnp.floating):
+        target = target if target.dtype in _DTYPES else target.astype(dtype)
+        mass = target.astype(dtype).sum(axis, keepdims=True)
     uniform = class_coef if isinstance(class_coef, float) else 0.0
-    kinds = ((label.shape, dtype),) * 3 + ((logits.shape, logits.dtype),)
+    kinds = ((of_rows, dtype),) * 3 + ((logits.shape, logits.dtype),)
     results = [
         jax.ShapeDtypeStruct(shape if want else (0,), dtype)  # type: ignore[no-untyped-call]
         for (shape, dtype), want in zip(kinds, wanted, strict=True)
@@ -59,8 +63,9 @@ def rows(
     call = jax.ffi.ffi_call("xent_rows", results, vmap_method="broadcast_all")
     found: Any = call(
         logits,
-        label,
-        *(nothing if coef is None else jnp.broadcast_to(coef, label.shape) for coef in coefs),
+        target,
+        mass,
+        *(nothing if coef is None else jnp.broadcast_to(coef, of_rows) for coef in coefs),
         nothing if isinstance(class_coef, float) else class_coef.reshape(-1),
         axis=np.int64(logits.ndim - axis),
         scale=np.float64(scale),

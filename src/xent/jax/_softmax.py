@@ -57,6 +57,11 @@ class _Rule:
         return not self.sparse or self.loss.label_smoothing > 0
 
     @property
+    def smoothed(self) -> bool:
+        """Whether smoothing gives something to all classes alike."""
+        return self.loss.label_smoothing > 0
+
+    @property
     def kept(self) -> float:
         """The factor of the target as it was given, in the smoothed one."""
         return self.loss.mixture(self.n_classes)[0]
@@ -94,7 +99,8 @@ def softmax_loss(loss: Loss, function: str, logits: Array, target: Any, options:
         _arguments.log_prior(function, options, n_classes, dtype),
         _arguments.normalizer(function, options.normalizer, dtype),
     )
-    if rule.sparse and options.softcap is None and options.prior is None and _native.serves(*arrays):
+    counted = rule.sparse or (not rule.by_index and loss.linear and rule.kept >= 0 and options.weight is None)
+    if counted and options.softcap is None and options.prior is None and _native.serves(*arrays):
         rule = replace(rule, native=True)
     return _reduced(rule, Reducer.of(options), options.return_stats, *arrays)
 
@@ -139,6 +145,8 @@ def _reduced(
     else:
         ignored = wrong = jnp.zeros(rows, bool)
         mass = times(target.astype(dtype), weight).sum(axis, keepdims=True)
+        if rule.native:
+            label_coef = jnp.full(rows, rule.kept, dtype)
 
     of_row = 1.0 if reducer.mean == "torch" and not rule.by_index else mass
     if _in_one_pass(rule, reducer, logits):
@@ -289,16 +297,20 @@ def _nll_of_classes(rule: _Rule, logits: Array, offset: Array | None, stats: _St
 
 def _class_coef(rule: _Rule, logits: Array, target: Array, factor: Array | None) -> Array:
     """Return what the losses of the classes are multiplied with; not the label's own part where the rule is sparse."""
-    dtype = computed_in(logits)
     if rule.sparse:
-        shape = tuple(n if at == rule.axis else 1 for at, n in enumerate(logits.shape))
-        return times(jnp.full(shape, rule.uniform, dtype), factor)
+        return _uniform_coef(rule, logits, factor)
+    dtype = computed_in(logits)
     eps, n_classes = rule.loss.label_smoothing, rule.n_classes
     hot = (_is_label(rule, logits.shape, target) if rule.by_index else target).astype(dtype)
     if eps > 0:  # a sum of terms ≥ 0
         spread = 1.0 / n_classes if rule.loss.smoothing == "uniform" else (1.0 - hot) / (n_classes - 1)
         hot = (1.0 - eps) * hot + eps * spread
     return times(hot, factor)
+
+
+def _uniform_coef(rule: _Rule, logits: Array, factor: Array | None) -> Array:
+    shape = tuple(n if at == rule.axis else 1 for at, n in enumerate(logits.shape))
+    return times(jnp.full(shape, rule.uniform, computed_in(logits)), factor)
 
 
 # ---- the loss of a row and its derivatives
@@ -464,11 +476,11 @@ def _by_z(
 _row_losses.defvjp(_forward, _backward)
 
 
-# ---- the same through the compiled kernels, for sparse rules without soft cap and prior
+# ---- the same through the compiled kernels: sparse rules and linear losses of probabilities, no soft cap, no prior
 
 
 class _Numbers(NamedTuple):
-    """What a loss is made of, one number a row: nll of the label, Σ coef_k nll_k over the classes, lse.
+    """What a loss is made of, one number a row: Σ t_k nll_k of the target as given, Σ c_k nll_k of smoothing, lse.
 
     Or what their derivatives are multiplied with in the gradient. None is not there, or 0.
     """
@@ -500,8 +512,8 @@ def _pass_jvp(rule: _Rule, with_numbers: bool, primals: Any, tangents: Any) -> A
 def _native_pass(
     rule: _Rule, with_numbers: bool, logits: Array, target: Array, factor: Array | None, coefs: _Numbers | None
 ) -> tuple[_Numbers, Array | None]:
-    numbers = (with_numbers, with_numbers and rule.of_classes, with_numbers and rule.loss.z_loss > 0)
-    uniform = rule.uniform if factor is None or not rule.of_classes else rule.uniform * factor
+    numbers = (with_numbers, with_numbers and rule.smoothed, with_numbers and rule.loss.z_loss > 0)
+    uniform = rule.uniform if factor is None or not rule.smoothed else rule.uniform * factor
     *found, dlogits = _native.rows(
         logits,
         target,
@@ -520,9 +532,12 @@ def _plain_pass(
     """Return the same in XLA's operations: the one that is differentiated, and other platforms' own."""
     stats, numbers, dlogits = _statistics(rule, logits, None), _Numbers(), None
     if with_numbers:
+        nll = _nll_of_classes(rule, logits, None, stats)
         numbers = _Numbers(
-            _nll_of_label(rule, logits, target, None, stats),
-            _sum_over_classes(rule, logits, target, factor, None, stats) if rule.of_classes else None,
+            _nll_of_label(rule, logits, target, None, stats)
+            if rule.by_index
+            else product(target.astype(nll.dtype), nll).sum(rule.axis, keepdims=True),
+            product(_uniform_coef(rule, logits, factor), nll).sum(rule.axis, keepdims=True) if rule.smoothed else None,
             _lse(rule, stats) if rule.loss.z_loss else None,
         )
     if coefs is not None:
@@ -530,9 +545,13 @@ def _plain_pass(
         by_nll, by_classes, by_lse = (zero if each is None else each for each in coefs)
         dead = (by_nll == 0) & (by_classes == 0) & (by_lse == 0) & ~jnp.isfinite(stats.rest)
         stats, here = _Statistics(*(jnp.where(dead, 0.0, each) for each in stats)), jnp.where(dead, 0.0, logits)
-        by_label = jnp.where(_is_label(rule, logits.shape, target), by_nll, 0.0)
-        if rule.of_classes:
-            coef = _class_coef(rule, logits, target, factor)
+        if rule.by_index:
+            by_label = jnp.where(_is_label(rule, logits.shape, target), by_nll, 0.0)
+        else:
+            by_label = by_nll * target.astype(by_nll.dtype)
+            by_nll = by_label.sum(rule.axis, keepdims=True)
+        if rule.smoothed:
+            coef = _uniform_coef(rule, logits, factor)
             by_label += by_classes * coef
             by_nll += by_classes * coef.sum(rule.axis, keepdims=True)
         dz = _by_z(rule, here, None, stats, by_nll, by_label, by_lse)
@@ -543,7 +562,9 @@ def _plain_pass(
 def _native_forward(
     rule: _Rule, logits: Array, target: Array, label_coef: Any, factor: Array | None, mass: Array | None
 ) -> tuple[Array, Any]:
-    numbers = _without_ignored(target, _pass(rule, True, logits, target, factor, None)[0])
+    numbers = _pass(rule, True, logits, target, factor, None)[0]
+    if rule.by_index:
+        numbers = _Numbers(*(None if each is None else jnp.where(target < 0, 0.0, each) for each in numbers))
     value = product(label_coef, rule.loss.curve(numbers.nll).value)
     if numbers.of_classes is not None:
         value += numbers.of_classes
@@ -552,46 +573,55 @@ def _native_forward(
     return value, (logits, target, label_coef, factor, mass, numbers)
 
 
-def _without_ignored(target: Array, numbers: _Numbers) -> _Numbers:
-    return _Numbers(*(None if each is None else jnp.where(target < 0, 0.0, each) for each in numbers))
-
-
 def _native_backward(rule: _Rule, saved: Any, upstream: Array) -> Any:
     logits, target, label_coef, factor, mass, numbers = saved
-    upstream = jnp.where(target < 0, 0.0, upstream)
+    if rule.by_index:
+        upstream = jnp.where(target < 0, 0.0, upstream)
     value, curve_slope = rule.loss.curve(numbers.nll)
     by_lse = d_mass = None
     if mass is not None:
         by_lse = product(2.0 * rule.loss.z_loss * upstream * mass, numbers.lse)
         d_mass = product(rule.loss.z_loss * upstream, numbers.lse**2)
     by_nll = product(upstream * label_coef, curve_slope)
-    coefs = _Numbers(by_nll, _of_classes(rule, logits, target, factor, upstream), by_lse)
+    coefs = _Numbers(by_nll, _of_classes(rule, logits, factor, upstream), by_lse)
     return (
         _pass(rule, False, logits, target, factor, coefs)[1],
-        None,
+        _by_target(rule, logits, target, label_coef, upstream),
         product(upstream, taking_part(label_coef, value)),
-        _by_factor(rule, logits, target, factor, upstream),
+        _by_factor(rule, logits, factor, upstream),
         d_mass,
         None,
     )
 
 
-def _of_classes(rule: _Rule, logits: Array, target: Array, factor: Array | None, upstream: Array) -> Array | None:
+def _of_classes(rule: _Rule, logits: Array, factor: Array | None, upstream: Array) -> Array | None:
     """Return the upstream gradient of the classes' part, 0 if no class has any."""
-    if not rule.of_classes:
+    if not rule.smoothed:
         return None
-    return jnp.where((_class_coef(rule, logits, target, factor) == 0).all(), 0.0, upstream)
+    return jnp.where((_uniform_coef(rule, logits, factor) == 0).all(), 0.0, upstream)
 
 
-def _by_factor(rule: _Rule, logits: Array, target: Array, factor: Array | None, upstream: Array) -> Array | None:
-    """Return the derivative by the factors of the classes' part: a pass of its own, where somebody asks for it."""
-    if factor is None or not rule.of_classes:
+def _by_target(rule: _Rule, logits: Array, target: Array, label_coef: Array, upstream: Array) -> Array | None:
+    """Return the derivative by the target's probabilities: a pass of its own, where somebody asks for it."""
+    if rule.by_index:
         return None
+    by_nll = upstream * label_coef
+    return product(by_nll, taking_part(target, _nll_of_live(rule, logits, by_nll))).astype(target.dtype)
+
+
+def _by_factor(rule: _Rule, logits: Array, factor: Array | None, upstream: Array) -> Array | None:
+    """Return the same by the factors of the classes' part."""
+    if factor is None or not rule.smoothed:
+        return None
+    nll = taking_part(_uniform_coef(rule, logits, factor), _nll_of_live(rule, logits, upstream))
+    return sum_to(factor, product(upstream * _uniform_coef(rule, logits, None), nll))
+
+
+def _nll_of_live(rule: _Rule, logits: Array, upstream: Array) -> Array:
+    """Return the nll of every class, but a number in rows of no upstream gradient that have none."""
     dead = (upstream == 0) & ~jnp.isfinite(_statistics(rule, logits, None).rest)
     here = jnp.where(dead, 0.0, logits)
-    nll = _nll_of_classes(rule, here, None, _statistics(rule, here, None))
-    shares, coef = _class_coef(rule, logits, target, None), _class_coef(rule, logits, target, factor)
-    return sum_to(factor, product(upstream * shares, taking_part(coef, nll)))
+    return _nll_of_classes(rule, here, None, _statistics(rule, here, None))
 
 
 # ---- linear losses whose weights are known beforehand: value and gradient in one pass
@@ -623,25 +653,27 @@ def _linear(label_coef: Array, numbers: _Numbers) -> Array:
 def _weighted_forward(
     rule: _Rule, logits: Any, target: Any, label_coef: Any, factor: Any, row_coef: Any
 ) -> tuple[Array, Any]:
-    by_factor = factor is not None and rule.of_classes and factor.perturbed
+    more = (factor is not None and rule.smoothed and factor.perturbed) or (not rule.by_index and target.perturbed)
     logits, target, label_coef, row_coef = (each.value for each in (logits, target, label_coef, row_coef))
     factor = None if factor is None else factor.value
-    coefs = _Numbers(row_coef * label_coef, _of_classes(rule, logits, target, factor, row_coef))
+    coefs = _Numbers(row_coef * label_coef, _of_classes(rule, logits, factor, row_coef))
     numbers, dlogits = _pass(rule, True, logits, target, factor, coefs)
     value = _linear(label_coef, numbers)
-    saved = (dlogits, numbers.nll, value, label_coef, row_coef, (logits, target, factor) if by_factor else None)
+    saved = (dlogits, numbers.nll, value, label_coef, row_coef, (logits, target, factor) if more else None)
     return product(row_coef, value), saved
 
 
 def _weighted_backward(rule: _Rule, saved: Any, upstream: Array) -> tuple[Array | None, ...]:
     dlogits, nll, value, label_coef, row_coef, arrays = saved
-    by_row, d_factor = upstream * row_coef, None
+    by_row = upstream * row_coef
+    d_target = d_factor = None
     if arrays is not None:
         logits, target, factor = arrays
-        d_factor = _by_factor(rule, logits, target, factor, by_row)
+        d_target = _by_target(rule, logits, target, label_coef, by_row)
+        d_factor = _by_factor(rule, logits, factor, by_row)
     return (
         (upstream * dlogits.astype(upstream.dtype)).astype(dlogits.dtype),
-        None,
+        d_target,
         product(by_row, taking_part(label_coef, nll)),
         d_factor,
         product(upstream, taking_part(row_coef, value)),
