@@ -17,9 +17,10 @@
 namespace xent {
 namespace {
 
-constexpr ptrdiff_t kSmall = 1 << 15;  // logits for which waking threads costs more than it saves
-constexpr ptrdiff_t kLarge = 1 << 23;  // bytes of an array that comes straight from the operating system
-constexpr ptrdiff_t kChunk = 512;      // rows whose numbers are widened together
+constexpr ptrdiff_t kSmall = 1 << 15;   // logits for which waking threads costs more than it saves
+constexpr ptrdiff_t kLarge = 1 << 23;   // bytes of an array that comes straight from the operating system
+constexpr ptrdiff_t kChunk = 512;       // rows whose numbers are widened together, at most
+constexpr ptrdiff_t kCached = 1 << 17;  // bytes of a target's rows that are summed and then used
 constexpr double kLogTwo = 0.6931471805599453;
 
 // ---- threads --------------------------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ struct Rows {
     const int32_t* label;  // or null: the target is `probs`
     View probs;
     const double* class_coef;  // or null
-    const xla::Buffer *mass, *by_label, *by_classes, *by_lse;
+    const xla::Buffer *by_label, *by_classes, *by_lse;
     const xla::Buffer *nll, *classes_nll, *lse;
     double scale, uniform;
 
@@ -184,8 +185,10 @@ struct Rows {
             mass_of_classes = uniform * static_cast<double>(n_classes);
             task.class_coef = {&uniform, 0};
         }
-        for (ptrdiff_t start = begin; start < end; start += kChunk)
-            run_chunk(task, start, std::min(kChunk, end - start), mass_of_classes);
+        ptrdiff_t chunk = kChunk;
+        if (probs.data) chunk = std::clamp<ptrdiff_t>(kCached / (n_classes * element_size(probs.dtype)), 1, kChunk);
+        for (ptrdiff_t start = begin; start < end; start += chunk)
+            run_chunk(task, start, std::min(chunk, end - start), mass_of_classes);
     }
 
     void run_chunk(RowsTask& task, ptrdiff_t start, ptrdiff_t count, double mass_of_classes) const {
@@ -196,7 +199,8 @@ struct Rows {
         const auto of_all = [start](double* values) {
             return reinterpret_cast<double*>(reinterpret_cast<uintptr_t>(values) - start * sizeof(double));
         };
-        if (!read(*mass, start, count, of_target)) std::fill_n(of_target, count, 1.0);
+        std::fill_n(of_target, count, 1.0);
+        for (ptrdiff_t i = 0; probs.data && i < count; ++i) of_target[i] = mass_of_probs(start + i);
         if (dlogits.data) {
             const bool with_label = read(*by_label, start, count, a);
             const bool with_lse = read(*by_lse, start, count, softmax);
@@ -238,6 +242,23 @@ struct Rows {
         write(max, start, count, *lse);
     }
 
+    double mass_of_probs(ptrdiff_t i) const {
+        double sum = 0.0;
+        with_type(probs.dtype, [&](auto type) {
+            using Q = decltype(type);
+            const char* row = row_of(probs, i);
+            if (probs.class_stride == static_cast<ptrdiff_t>(sizeof(Q))) {
+                const Q* q = reinterpret_cast<const Q*>(row);
+#pragma omp simd reduction(+ : sum)
+                for (ptrdiff_t k = 0; k < probs.n_classes; ++k) sum += static_cast<double>(widen(q[k]));
+            } else {
+                for (ptrdiff_t k = 0; k < probs.n_classes; ++k)
+                    sum += static_cast<double>(widen(*reinterpret_cast<const Q*>(row + k * probs.class_stride)));
+            }
+        });
+        return sum;
+    }
+
     // The gradient of a class with p > 1/2, of a target of probabilities: from 1 - p, where p and target may be alike.
     void set_likeliest(const RowsTask& task, ptrdiff_t i, int64_t k, double softmax, double of_others) const {
         double target = 0.0;
@@ -253,8 +274,8 @@ struct Rows {
 };
 
 // Of logits whose class axis is the `axis`-th from the end, and a target t: labels (int32, -1 for none) or, of the shape
-// of the logits, what each class counts, `mass` being the sums over the classes. With z = scale · logits and
-// nll_k = lse - z_k, each one number a row where it is asked for:
+// of the logits, what each class counts. With z = scale · logits and nll_k = lse - z_k, each one number a row where it is
+// asked for:
 //
 //     nll = Σ t_k nll_k      classes_nll = Σ c_k nll_k      lse = log Σ exp z_k
 //     dlogits = the derivative of  by_label · nll + by_classes · classes_nll + by_lse · lse
@@ -265,16 +286,15 @@ struct Rows {
 xla::Error* rows(xla::CallFrame* frame) {
     const xla::Call call(frame);
     if (call.is_query()) return call.answer();
-    if (!call.has(7, 4)) return call.refuse("xent_rows takes 7 arrays and returns 4");
+    if (!call.has(6, 4)) return call.refuse("xent_rows takes 6 arrays and returns 4");
     const xla::Buffer& logits = call.argument(0);
     const xla::Buffer& target = call.argument(1);
-    const xla::Buffer& class_coef = call.argument(6);
+    const xla::Buffer& class_coef = call.argument(5);
     const xla::Buffer& dlogits = call.result(3);
     Rows task{};
-    task.mass = &call.argument(2);
-    task.by_label = &call.argument(3);
-    task.by_classes = &call.argument(4);
-    task.by_lse = &call.argument(5);
+    task.by_label = &call.argument(2);
+    task.by_classes = &call.argument(3);
+    task.by_lse = &call.argument(4);
     task.nll = &call.result(0);
     task.classes_nll = &call.result(1);
     task.lse = &call.result(2);
@@ -295,7 +315,7 @@ xla::Error* rows(xla::CallFrame* frame) {
     for (int64_t i = logits.rank - axis + 1; i < logits.rank; ++i) inner *= logits.dims[i];
     const int64_t n_coefs = size_of(class_coef), of_gradient = size_of(dlogits);
     const int64_t n_groups = std::max<int64_t>(1, n_coefs / n_classes);
-    if (size_of(target) != (labels ? n_rows : size) || !fits(*task.mass, n_rows) || !fits(*task.by_label, n_rows) ||
+    if (size_of(target) != (labels ? n_rows : size) || !fits(*task.by_label, n_rows) ||
         !fits(*task.by_classes, n_rows) || !fits(*task.by_lse, n_rows) || !fits(*task.nll, n_rows) ||
         !fits(*task.classes_nll, n_rows) || !fits(*task.lse, n_rows) || !is_real(class_coef) ||
         n_coefs % n_classes != 0 || n_rows % (n_groups * inner) != 0 || (of_gradient != 0 && of_gradient != size))

@@ -49,11 +49,10 @@ def rows(
     ``coefs``, those of the three numbers in dlogits, are one a row and keep the class axis, and so do labels (int32).
     """
     dtype = computed_in(logits)
-    nothing = mass = jnp.zeros(0, dtype)
+    nothing = jnp.zeros(0, dtype)
     of_rows = (*logits.shape[:axis], 1, *logits.shape[axis + 1 :])
-    if jnp.issubdtype(target.dtype, jnp.floating):
-        target = target if target.dtype in _DTYPES else target.astype(dtype)
-        mass = target.astype(dtype).sum(axis, keepdims=True)
+    if jnp.issubdtype(target.dtype, jnp.floating) and target.dtype not in _DTYPES:
+        target = target.astype(dtype)
     uniform = class_coef if isinstance(class_coef, float) else 0.0
     kinds = ((of_rows, dtype),) * 3 + ((logits.shape, logits.dtype),)
     results = [
@@ -64,7 +63,6 @@ def rows(
     found: Any = call(
         logits,
         target,
-        mass,
         *(nothing if coef is None else jnp.broadcast_to(coef, of_rows) for coef in coefs),
         nothing if isinstance(class_coef, float) else class_coef.reshape(-1),
         axis=np.int64(logits.ndim - axis),
