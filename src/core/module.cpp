@@ -254,13 +254,13 @@ ptrdiff_t rows(nb::tuple logits, nb::tuple dlogits, uintptr_t target, int target
 // A loss of rows, reduced, value and gradient in one pass, with the least around it: what is called most.
 // The target is class indices, or probabilities times the class weights. `dlogits` may be none, or the logits themselves,
 // and is that of upstream · value. That product is written to `out`, if that is not 0, as float64 or float32. `curve` is
-// empty or what Curve says, in its order. Where they are not 0, `nll` and `lse` get a number a row. Returns
+// empty or what Curve says, in its order. `nll` gets that of each row, if it is not 0. Returns
 // (denominator, first row whose index is no class or -1).
 nb::tuple reduced_loss(uintptr_t out, bool out_is_double, double upstream, nb::tuple dlogits, nb::tuple logits,
                        uintptr_t target, int target_type, int64_t ignore_index, nb::tuple probs, double keep,
                        double spread, nb::tuple curve, double z_loss, uintptr_t class_weight, uintptr_t class_factor,
                        uintptr_t row_weight, bool mean, double normalizer, double when_empty, double scale,
-                       uintptr_t nll, uintptr_t lse, int threads) {
+                       uintptr_t nll, int threads) {
     RowsTask task;
     task.logits = view_of<const char>(logits);
     task.dlogits = view_of<char>(dlogits);
@@ -295,7 +295,6 @@ nb::tuple reduced_loss(uintptr_t out, bool out_is_double, double upstream, nb::t
             Coefficients coefficients;
             coefficients.give(task, how, upstream * (!mean ? 1.0 : denominator != 0.0 ? 1.0 / denominator : 0.0));
             task.nll = at<double>(nll);
-            task.lse = at<double>(lse);
             total = run_and_sum(task, threads);
         }
     }

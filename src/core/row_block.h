@@ -157,7 +157,6 @@ struct Block {
         write(task.target_mass, target_mass);
         write(task.value, value);
         for (ptrdiff_t j = 0; task.nll && j < count; ++j) task.nll[begin + j] = log_sum[j] - target_logit[j];
-        for (ptrdiff_t j = 0; task.lse && j < count; ++j) task.lse[begin + j] = max[j] + log_sum[j];
         for (ptrdiff_t j = 0; task.predicted && j < count; ++j) task.predicted[begin + j] = predicted[j];
         if (task.value_sums) {
             for (ptrdiff_t at = 0; at < count; at += kLanes) task.value_sums[begin / kBlock] += fold_sum(value + at);

@@ -65,7 +65,6 @@ def reduced_loss(
     when_empty: float,
     scale: float,
     nll: int,
-    lse: int,
     threads: int,
     /,
 ) -> tuple[float, int]: ...

@@ -1,9 +1,8 @@
 """The reduced loss of sigmoid entries by the compiled kernel, where the loss is one of its family of curves.
 
-Value and gradient are made in one pass, since they share exponential and logarithm. The gradient is what this adds to
-the memory until backward; logits and target are kept as they are, for second derivatives, which a gradient does not
-tell of a focal loss. A float16 gradient waits for the upstream gradient, without which it may be too small for that
-type.
+A pass for the value, one for the gradient once the upstream gradient is known; logits and target are kept for it as
+they are. The kernel could make both in one pass, in two thirds of the time; but a gradient does not tell the logits of
+a focal loss, which second derivatives need, and two tensors of their size would be kept.
 """
 
 from __future__ import annotations
@@ -96,8 +95,8 @@ def entries(logits: Tensor, target: Tensor, asked: Entries) -> Tensor:
     return _value(logits, target, asked)
 
 
-def _value(logits: Tensor, target: Tensor, asked: Entries, dlogits: Tensor | None = None) -> Tensor:
-    total = _call_elements(logits, target, asked, dlogits, asked.share)
+def _value(logits: Tensor, target: Tensor, asked: Entries) -> Tensor:
+    total = _call_elements(logits, target, asked, None, asked.share)
     return torch.tensor(asked.share * total, dtype=asked.dtype)
 
 
@@ -142,31 +141,24 @@ def _call_elements(logits: Tensor, target: Tensor, asked: Entries, dlogits: Tens
 class _Entries(Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor, asked: Entries) -> Tensor:
-        dlogits = None if logits.dtype == torch.float16 else _native.empty_gradient(logits)
-        value = _value(logits, target, asked, dlogits)
-        ctx.save_for_backward(logits, target, dlogits)
+        ctx.save_for_backward(logits, target, asked.live, asked.weight, asked.pos_weight, asked.row_weight)
         ctx.asked = asked
-        return value
+        return _value(logits, target, asked)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
-        logits, target, dlogits = ctx.saved_tensors
-        asked = ctx.asked
+        logits, target, live, weight, pos_weight, row_weight = ctx.saved_tensors
+        asked = ctx.asked._replace(live=live, weight=weight, pos_weight=pos_weight, row_weight=row_weight)
         again = torch.is_grad_enabled()
         if again or _engines.is_batched(upstream):
-            weight = asked.weight
-            if asked.row_weight is not None:
-                each = asked.row_weight.view(*logits.shape[:-1], 1)
+            if row_weight is not None:
+                each = row_weight.view(*logits.shape[:-1], 1)
                 weight = each if weight is None else weight * each
             with torch.enable_grad():
-                values = _plain.entry_values(
-                    asked.loss, logits, target, weight, asked.pos_weight, asked.live, asked.scale, None
-                )
+                values = _plain.entry_values(asked.loss, logits, target, weight, pos_weight, live, asked.scale, None)
                 value = asked.share * values.sum()
             (dlogits,) = torch.autograd.grad(value, logits, upstream.to(value.dtype), create_graph=again)
-        elif dlogits is None:
+        else:
             dlogits = _native.empty_gradient(logits)
             _call_elements(logits, target, asked, dlogits, asked.share * upstream.item())
-        elif (factor := upstream.item()) != 1.0:
-            dlogits = dlogits * factor
         return dlogits, None, None

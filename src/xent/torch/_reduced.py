@@ -73,12 +73,14 @@ def reduced(
     The target is class indices, or probabilities whose classes lie along the same axis.
     """
     call = Call(loss, axis, ignore_index, scale, how)
-    inplace = inplace and torch._debug_has_internal_overlap(logits) == 0  # rows that share memory have no place each
+    # Rows that share memory have no place each.
+    inplace = inplace and loss.z_loss == 0 and torch._debug_has_internal_overlap(logits) == 0
     if not (logits.requires_grad and torch.is_grad_enabled()):
         return _Arguments(logits, target, weight, call).value()
     # A small gradient is made anew more quickly than it is kept; one in float16 waits for the upstream gradient,
-    # without which it may be too small for that type.
-    if (logits.dtype == torch.float16 or logits.numel() < _native.compiled.SMALL) and not inplace:
+    # without which it may be too small for that type; with a z-loss it may hide the probabilities.
+    keeps_logits = logits.dtype == torch.float16 or loss.z_loss != 0 or logits.numel() < _native.compiled.SMALL
+    if keeps_logits and not inplace:
         return _apply_keeping_logits(logits, target, weight, call)  # type: ignore[no-any-return, no-untyped-call]
     value: Tensor = _KeepingGradient.apply(logits, target, weight, call, inplace)[0]  # type: ignore[no-untyped-call]
     return value
@@ -128,12 +130,12 @@ class _Arguments:
         )
         self._beside = (_native.view(logits, axis), _native.threads(logits))
 
-    def value(self, into: tuple[Any, ...] = (), nll: int = 0, lse: int = 0) -> Tensor:
-        """Return the value; write its gradient, and a number a row, where told to."""
+    def value(self, into: tuple[Any, ...] = (), nll: int = 0) -> Tensor:
+        """Return the value; write its gradient, and the nll of each row, where told to."""
         value = torch.empty((), dtype=torch.float64 if self._dtype is torch.float64 else torch.float32)
         logits, threads = self._beside
         self.denominator, outside = _native.compiled.reduced_loss(
-            value.data_ptr(), self._dtype is torch.float64, 1.0, into, logits, *self._before, nll, lse, threads
+            value.data_ptr(), self._dtype is torch.float64, 1.0, into, logits, *self._before, nll, threads
         )
         if outside >= 0:
             _native.refuse(self._target, outside)
@@ -141,7 +143,7 @@ class _Arguments:
 
     def gradient(self, upstream: float, logits: tuple[Any, ...], into: tuple[Any, ...]) -> None:
         """Write the gradient, of logits that may lie elsewhere now: hooks of saved tensors may have moved them."""
-        _native.compiled.reduced_loss(0, False, upstream, into, logits, *self._before, 0, 0, self._beside[1])
+        _native.compiled.reduced_loss(0, False, upstream, into, logits, *self._before, 0, self._beside[1])
 
 
 class _KeepingLogits(Function):
@@ -149,8 +151,9 @@ class _KeepingLogits(Function):
     def forward(ctx: Any, logits: Tensor, target: Tensor, weight: Tensor | None, call: Call) -> Tensor:
         ctx.arguments = arguments = _Arguments(logits, target, weight, call)
         value = arguments.value()
-        ctx.save_for_backward(logits, target) if weight is None else ctx.save_for_backward(logits, target, weight)
-        ctx.call = call
+        beside = [each for each in (weight, call.how.row_weight) if each is not None]
+        ctx.save_for_backward(logits, target, *beside)
+        ctx.call, ctx.has_weight = call, weight is not None
         return value
 
     @staticmethod
@@ -160,7 +163,7 @@ class _KeepingLogits(Function):
         again = torch.is_grad_enabled()
         if again or _engines.is_batched(upstream):
             with torch.enable_grad():
-                weight = others[0] if others else None
+                weight = others[0] if ctx.has_weight else None
                 value = _plainly(logits, target, weight, ctx.call, ctx.arguments.denominator)
             (dlogits,) = torch.autograd.grad(value, logits, upstream.to(value.dtype), create_graph=again)
         else:
@@ -187,6 +190,10 @@ def _plainly(logits: Tensor, target: Tensor, weight: Tensor | None, call: Call, 
     return how.share(denominator) * values.sum()
 
 
+def _versions(*tensors: Tensor | None) -> list[int]:
+    return [each._version for each in tensors if each is not None and not each.is_inference()]
+
+
 class _KeepingGradient(Function):
     """Its second output, made of one number, stands for the logits: it has their place in the graph, not their memory.
 
@@ -200,19 +207,16 @@ class _KeepingGradient(Function):
     ) -> tuple[Tensor, Tensor]:
         arguments = _Arguments(logits, target, weight, call)
         n_rows = logits.numel() // logits.shape[call.axis]
-        nll = lse = None
-        if not call.loss.linear:
-            nll = torch.empty(n_rows, dtype=torch.float64)
-        if call.loss.z_loss != 0:
-            lse = torch.empty(n_rows, dtype=torch.float64)
+        nll = None if call.loss.linear else torch.empty(n_rows, dtype=torch.float64)
         dlogits = logits.detach() if inplace else _native.empty_gradient(logits)
-        value = arguments.value(_native.view(dlogits, call.axis), _native.address(nll), _native.address(lse))
+        value = arguments.value(_native.view(dlogits, call.axis), _native.address(nll))
         if inplace:
             torch.autograd.graph.increment_version(logits)
         stand_in = logits.new_empty(()).expand(logits.shape)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(dlogits, stand_in)
-        ctx.made_of = (nll, lse, target, weight, call, arguments.denominator)
+        ctx.versions = _versions(target, weight, call.how.row_weight)
+        ctx.made_of = (nll, target, weight, call, arguments.denominator)
         return value, stand_in
 
     @staticmethod
@@ -221,6 +225,12 @@ class _KeepingGradient(Function):
             return of_logits, None, None, None, None
         dlogits, stand_in = ctx.saved_tensors
         if torch.is_grad_enabled():
+            _, target, weight, call, _ = ctx.made_of
+            if ctx.versions != _versions(target, weight, call.how.row_weight):
+                raise RuntimeError(
+                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                    "the target or a weight of a cross-entropy whose gradient is differentiated"
+                )
             dlogits = upstream * regained_gradient(dlogits, stand_in, *ctx.made_of)
         elif _engines.is_batched(upstream):
             dlogits = upstream * dlogits

@@ -1,7 +1,8 @@
 """The gradient of a reduced loss as a function of logits that are no longer there.
 
-A gradient  by_softmax · softmax - of_target  tells the probabilities, since the rest of it is known; and they tell how
-it changes with the logits. So one tensor of the logits' size is kept for derivatives of every order.
+A gradient  by_softmax · softmax - of_target  tells the probabilities, since the rest of it is known and both factors
+have one sign; and they tell how it changes with the logits. So one tensor of the logits' size is kept for derivatives
+of every order.
 """
 
 from __future__ import annotations
@@ -50,7 +51,6 @@ def regained_gradient(
     dlogits: Tensor,
     stand_in: Tensor,
     nll: Tensor | None,
-    lse: Tensor | None,
     target: Tensor,
     weight: Tensor | None,
     call: Call,
@@ -60,17 +60,16 @@ def regained_gradient(
     axis, scale = call.axis, call.scale
     dtype = _plain.compute_dtype(dlogits)
     parts = _Parts.of(dlogits.shape, dtype, target, weight, call, denominator)
-    nll, lse = (None if each is None else each.view(parts.shares.shape) for each in (nll, lse))
-    by_softmax, of_target = parts.factors(nll, lse, call)
+    nll = None if nll is None else nll.view([1 if i == axis else size for i, size in enumerate(dlogits.shape)])
+    of_target = parts.of_target(nll, call.loss)
+    by_softmax = of_target.sum(axis, keepdim=True)
     known = torch.where(by_softmax == 0, 0.0, (dlogits.to(dtype) / scale + of_target) / by_softmax)
     probs = _Softmax.apply(stand_in, known, axis, scale)  # type: ignore[no-untyped-call]
-    if nll is not None or lse is not None:
-        if nll is not None and parts.label is not None:
-            of_label = torch.zeros_like(probs).scatter(axis, parts.label, 1.0)
-            nll = _Known.apply(stand_in, nll, probs - of_label, scale)  # type: ignore[no-untyped-call]
-        if lse is not None:
-            lse = _Known.apply(stand_in, lse, probs, scale)  # type: ignore[no-untyped-call]
-        by_softmax, of_target = parts.factors(nll, lse, call)
+    if nll is not None and parts.label is not None:
+        of_label = torch.zeros_like(probs).scatter(axis, parts.label, 1.0)
+        nll = _Known.apply(stand_in, nll, probs - of_label, scale)  # type: ignore[no-untyped-call]
+        of_target = parts.of_target(nll, call.loss)
+        by_softmax = of_target.sum(axis, keepdim=True)
     live = (by_softmax != 0) | (of_target != 0).any(axis, keepdim=True)
     formula = scale * (by_softmax * torch.where(live, probs, 0.0) - of_target)
     # Its value is known better than by the formula of its derivatives, in which p - 1 has lost its digits.
@@ -78,13 +77,11 @@ def regained_gradient(
 
 
 class _Parts(NamedTuple):
-    """What a gradient  by_softmax · softmax - of_target  is made of, times the row's share; see the methods."""
+    """What a gradient  by_softmax · softmax - of_target  is made of."""
 
-    shares: Tensor  # of the rows; 0 where one is ignored. Every field but ``of_label`` has one entry for the classes
-    of_label: Tensor  # the smoothed, weighted target, as far as a curve's slope does not multiply it
-    by_slope: Tensor | None  # the same of a curved loss, one a row
+    constant: Tensor  # the smoothed, weighted target times the row's share; of a curved loss the label's place alone
+    by_slope: Tensor | None  # what multiplies the slope of a curved loss, one a row
     label: Tensor | None
-    mass: Tensor
 
     @classmethod
     def of(
@@ -107,28 +104,24 @@ class _Parts(NamedTuple):
             shares = shares * how.row_weight.to(dtype).view(rows)
         if target.dim() == len(shape):
             asked = (target if weight is None else weighted(target, weight, axis)).to(dtype)
-            return cls(shares, shares * (keep * asked + by_class), None, None, asked.sum(axis, keepdim=True))
+            return cls(shares * (keep * asked + by_class), None, None)
         ignored = (target == ignore_index).unsqueeze(axis)
         label = torch.where(ignored, 0, target.unsqueeze(axis).long())
         shares = torch.where(ignored, 0.0, shares)
         mass = classes[label]
         if loss.linear:
             of_label = torch.zeros(shape, dtype=dtype).scatter(axis, label, keep * mass)
-            return cls(shares, shares * (of_label + by_class), None, label, mass)
+            return cls(shares * (of_label + by_class), None, label)
         by_slope = shares * mass
         if loss.class_factor is not None:
             by_slope = by_slope * _plain.class_factor(loss, shape[axis], dtype, target.device)[label]
-        return cls(shares, torch.zeros(shape, dtype=dtype).scatter(axis, label, 1.0), by_slope, label, mass)
+        return cls(torch.zeros(shape, dtype=dtype).scatter(axis, label, 1.0), by_slope, label)
 
-    def factors(self, nll: Tensor | None, lse: Tensor | None, call: Call) -> tuple[Tensor, Tensor]:
-        """Return by_softmax and of_target."""
-        of_target = self.of_label
-        if nll is not None and self.by_slope is not None:
-            of_target = of_target * (self.by_slope * call.loss.curve(nll).slope.to(of_target.dtype))
-        by_softmax = of_target.sum(call.axis, keepdim=True)
-        if lse is not None:
-            by_softmax = by_softmax + self.shares * self.mass * (2.0 * call.loss.z_loss) * lse.to(by_softmax.dtype)
-        return by_softmax, of_target
+    def of_target(self, nll: Tensor | None, loss: Loss) -> Tensor:
+        """Return of_target, whose sum is by_softmax."""
+        if nll is None or self.by_slope is None:
+            return self.constant
+        return self.constant * (self.by_slope * loss.curve(nll).slope.to(self.constant.dtype))
 
 
 class _Softmax(Function):
