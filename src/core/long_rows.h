@@ -184,6 +184,20 @@ bool holds_nan(const X* x, ptrdiff_t count) {
     return any;
 }
 
+// factor · e_k / kUnit + term. The unit is taken out first: a small factor would take float to its denormals.
+// Of floats it travels in registers, as three captured numbers would not: read from the stack, they would wait there for
+// all that was streamed before.
+template <class Real>
+struct Affine {
+    const Real* e;
+    Real factor, term;
+
+    Real operator()(ptrdiff_t k) const {
+        constexpr Real kDown = static_cast<Real>(1.0 / RelativeExp<Real>::kUnit);
+        return mul_add(factor, kDown * e[k], term);
+    }
+};
+
 // values += factor · coef.
 template <class C, class Real>
 [[gnu::noinline]] void add_multiple(double factor_, const C* coef, ptrdiff_t count, Real* values) {
@@ -236,10 +250,12 @@ struct LongRow {
     const Real* class_coef;  // null where all are alike
     bool streams;
 
-    void find_statistics() const {
+    void find_largest() const { block.top[j] = find_top(x, task.logits.n_classes); }
+
+    // `ahead` is how many bytes further the memory is sent for what comes next.
+    void find_statistics(ptrdiff_t ahead) const {
         const ptrdiff_t n = task.logits.n_classes;
-        const double top = block.top[j] = find_top(x, n);
-        const ptrdiff_t bytes = n * static_cast<ptrdiff_t>(sizeof(X)), ahead = bytes < kAhead ? bytes : 0;
+        const double top = block.top[j];
         const double sum = exponentiate(x, n, Exp::prepare(scale, top), e, top, ahead);
         const double rest = block.rest[j] = top - top == 0.0 ? sum : kNaN;
         const bool known = rest == rest;
@@ -318,11 +334,7 @@ struct LongRow {
         for (ptrdiff_t start = 0; start < n; start += kPart) {
             const ptrdiff_t count = smaller(kPart, n - start);
             if (task.known_log_sum) exponentiate(x + start, count, exp, e + start, block.top[j]);
-            const Real* powers = e + start;
-            const Real by_power = static_cast<Real>(factor), plus = static_cast<Real>(term);
-            // The unit is taken out first: a small factor would take float to its denormals.
-            constexpr Real kDown = static_cast<Real>(1.0 / Exp::kUnit);
-            const auto affine = [=](ptrdiff_t k) { return mul_add(by_power, kDown * powers[k], plus); };
+            const Affine<Real> affine{e + start, static_cast<Real>(factor), static_cast<Real>(term)};
             if (whole) {
                 put<false>(count, affine, label - start, block.of_label[j] + term, to + start * out.class_stride);
                 continue;
@@ -362,7 +374,7 @@ struct LongRow {
 
     // Write numbers of the gradient; the one at `label`, if that is here, is `at_label`.
     template <bool kNaNs, class ValueAt>
-    void put(ptrdiff_t count, const ValueAt& value_at, int64_t label, double at_label, char* to) const {
+    void put(ptrdiff_t count, const ValueAt value_at, int64_t label, double at_label, char* to) const {
         const MutableView& out = task.dlogits;
         with_type(out.dtype, [&](auto type) {
             using T = decltype(type);
@@ -382,8 +394,7 @@ struct LongRow {
     }
 };
 
-// What rows one after the other need room for. The exponentials of the rows of a block are kept, where a gradient is
-// made of them, until the block is settled.
+// What rows one after the other need room for. The exponentials of the rows of a block are kept until it is settled.
 struct LongRows {
     const RowsTask& task;
     bool transformed = is_transformed(task);
@@ -406,7 +417,6 @@ struct LongRows {
     bool is_wide() const { return transformed || task.logits.dtype == DType::float64; }
 
     ptrdiff_t kept_rows() const {
-        if (!task.dlogits.data) return 1;
         const ptrdiff_t rows = kTogether / (row_size * (is_wide() ? 8 : 4));
         return rows < 1 ? 1 : smaller(rows, kBlock);
     }
@@ -441,12 +451,17 @@ struct LongRows {
     }
 
     void run(Block& block) const {
-        const bool statistics = wants_statistics(task);
+        const bool statistics = wants_statistics(task), known = task.known_log_sum != nullptr;
+        const ptrdiff_t bytes = rows_kept * task.logits.n_classes * element_size(task.logits.dtype);
+        const ptrdiff_t ahead = bytes < kAhead ? bytes : 0;
+        // First the largest of each: rows follow each other more quickly than a row's own steps do.
         for (ptrdiff_t j = 0; j < block.count; ++j) {
             if (!block.live[j] && !statistics) continue;
             if (transformed) transform(block, j);
-            with_row(block, j, [&](const auto& row) { task.known_log_sum ? row.use_known() : row.find_statistics(); });
+            with_row(block, j, [&](const auto& row) { known ? row.use_known() : row.find_largest(); });
         }
+        for (ptrdiff_t j = 0; !known && j < block.count; ++j)
+            if (block.live[j] || statistics) with_row(block, j, [&](const auto& row) { row.find_statistics(ahead); });
         block.settle(task);
         for (ptrdiff_t j = 0; task.dlogits.data && j < block.count; ++j) {
             if (block.live[j])
@@ -459,11 +474,10 @@ struct LongRows {
 
 void long_rows(const RowsTask& task, ptrdiff_t begin, ptrdiff_t end) {
     const LongRows rows{task};
-    const ptrdiff_t together = task.dlogits.data ? rows.rows_kept : kBlock;
     Block block;
     for (ptrdiff_t start = begin; start < end; start += block.count) {
         // A block ends where a multiple of kBlock does, for the sums of values.
-        block.open(task, start, smaller(smaller(together, kBlock - start % kBlock), end - start));
+        block.open(task, start, smaller(smaller(rows.rows_kept, kBlock - start % kBlock), end - start));
         rows.run(block);
     }
     finish_streams();

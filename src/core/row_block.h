@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kInf = __builtin_inf();
 constexpr double kNaN = __builtin_nan("");
-constexpr ptrdiff_t kShort = 64;  // most classes of a row that shares its vectors with fifteen others
+constexpr ptrdiff_t kShort = 128;  // most classes of a row that shares its vectors with fifteen others
 
 static_assert(kLanes == 16, "the folds below are written for it");
 

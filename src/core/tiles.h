@@ -14,42 +14,59 @@ constexpr ptrdiff_t kFew = 8;              // classes that are summed in float
 constexpr ptrdiff_t kTilesAhead = 4;       // of the one that is read
 constexpr ptrdiff_t kTileBytes = 1 << 12;  // of tiles that are settled together
 
-// Four rows of four floats, turned about their diagonal.
+// Sixteen rows of four floats, turned about their diagonal four by four: each vector holds the rows i, i + 4, i + 8 and
+// i + 12, and then the sixteen numbers of a column.
 using Four = float __attribute__((vector_size(16)));
+using Eight = float __attribute__((vector_size(32)));
+using Sixteen = float __attribute__((vector_size(64)));
 
-void turn(Four& a, Four& b, Four& c, Four& d) {
-    const Four ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5), ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7);
-    const Four bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5), bd_high = __builtin_shufflevector(b, d, 2, 6, 3, 7);
-    a = __builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5);
-    b = __builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7);
-    c = __builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5);
-    d = __builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
+void turn(Sixteen (&v)[4]) {
+    const Sixteen ac_low = __builtin_shufflevector(v[0], v[2], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    const Sixteen ac_high =
+        __builtin_shufflevector(v[0], v[2], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    const Sixteen bd_low = __builtin_shufflevector(v[1], v[3], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    const Sixteen bd_high =
+        __builtin_shufflevector(v[1], v[3], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    v[0] = __builtin_shufflevector(ac_low, bd_low, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    v[1] = __builtin_shufflevector(ac_low, bd_low, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    v[2] = __builtin_shufflevector(ac_high, bd_high, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    v[3] = __builtin_shufflevector(ac_high, bd_high, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
 }
 
-// Copy 4 rows of `from`, `from_stride` numbers apart, into 4 columns of `to`.
-void turn_rows(const float* from, ptrdiff_t from_stride, ptrdiff_t n_columns, float* to, ptrdiff_t to_stride) {
-    ptrdiff_t k = 0;
-    for (; k + 4 <= n_columns; k += 4) {
-        Four rows[4];
-        for (int i = 0; i < 4; ++i) __builtin_memcpy(&rows[i], from + i * from_stride + k, sizeof(Four));
-        turn(rows[0], rows[1], rows[2], rows[3]);
-        for (int i = 0; i < 4; ++i) __builtin_memcpy(to + (k + i) * to_stride, &rows[i], sizeof(Four));
+// Copy 16 rows of `from`, `stride` numbers apart, into a tile.
+void turn_rows(const float* from, ptrdiff_t stride, ptrdiff_t n_columns, float* tile) {
+    for (ptrdiff_t step = 0; step < n_columns && n_columns >= 4; step += 4) {
+        const ptrdiff_t k = smaller(step, n_columns - 4);  // some columns twice
+        Sixteen rows[4];
+        for (ptrdiff_t i = 0; i < 4; ++i) {
+            Four parts[4];
+            for (ptrdiff_t part = 0; part < 4; ++part)
+                __builtin_memcpy(&parts[part], from + (4 * part + i) * stride + k, sizeof(Four));
+            const Eight low = __builtin_shufflevector(parts[0], parts[1], 0, 1, 2, 3, 4, 5, 6, 7);
+            const Eight high = __builtin_shufflevector(parts[2], parts[3], 0, 1, 2, 3, 4, 5, 6, 7);
+            rows[i] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        }
+        turn(rows);
+        for (ptrdiff_t i = 0; i < 4; ++i) __builtin_memcpy(tile + (k + i) * kLanes, &rows[i], sizeof(Sixteen));
     }
-    for (; k < n_columns; ++k)
-        for (int i = 0; i < 4; ++i) to[k * to_stride + i] = from[i * from_stride + k];
+    for (ptrdiff_t k = 0; k < n_columns && n_columns < 4; ++k)
+        for (ptrdiff_t i = 0; i < kLanes; ++i) tile[k * kLanes + i] = from[i * stride + k];
 }
 
-// The same the other way: 4 columns of `from` into 4 rows of `to`.
-void turn_columns(const float* from, ptrdiff_t from_stride, ptrdiff_t n_columns, float* to, ptrdiff_t to_stride) {
-    ptrdiff_t k = 0;
-    for (; k + 4 <= n_columns; k += 4) {
-        Four rows[4];
-        for (int i = 0; i < 4; ++i) __builtin_memcpy(&rows[i], from + (k + i) * from_stride, sizeof(Four));
-        turn(rows[0], rows[1], rows[2], rows[3]);
-        for (int i = 0; i < 4; ++i) __builtin_memcpy(to + i * to_stride + k, &rows[i], sizeof(Four));
+// The same the other way.
+void turn_columns(const float* tile, ptrdiff_t n_columns, float* to, ptrdiff_t stride) {
+    for (ptrdiff_t step = 0; step < n_columns && n_columns >= 4; step += 4) {
+        const ptrdiff_t k = smaller(step, n_columns - 4);
+        Sixteen rows[4];
+        for (ptrdiff_t i = 0; i < 4; ++i) __builtin_memcpy(&rows[i], tile + (k + i) * kLanes, sizeof(Sixteen));
+        turn(rows);
+        for (ptrdiff_t i = 0; i < 4; ++i)
+            for (ptrdiff_t part = 0; part < 4; ++part)
+                __builtin_memcpy(to + (4 * part + i) * stride + k, reinterpret_cast<const float*>(&rows[i]) + 4 * part,
+                                 sizeof(Four));
     }
-    for (; k < n_columns; ++k)
-        for (int i = 0; i < 4; ++i) to[i * to_stride + k] = from[k * from_stride + i];
+    for (ptrdiff_t k = 0; k < n_columns && n_columns < 4; ++k)
+        for (ptrdiff_t i = 0; i < kLanes; ++i) to[i * stride + k] = tile[k * kLanes + i];
 }
 
 // How rows of a tile lie in memory.
@@ -84,16 +101,19 @@ template <class Real>
         }
         if constexpr (sizeof(Real) == 4) {
             const T* x = reinterpret_cast<const T*>(first);
+            if (sizeof(T) == 4 && rows.dense)
+                for (ptrdiff_t line = 0; line < n; ++line)
+                    __builtin_prefetch(first + (2 * n + line) * kLine, 0, 2);
             if (sizeof(T) == 4 && rows.evenly && rows.beside) {
                 const ptrdiff_t stride = rows.row_stride / rows.kSize;
                 const float* from = reinterpret_cast<const float*>(first);
-                for (int i = 0; i < kLanes; i += 4) turn_rows(from + i * stride, stride, n, tile + i, kLanes);
+                turn_rows(from, stride, n, tile);
                 return;
             }
             if (rows.dense) {
 #pragma omp simd
                 for (ptrdiff_t k = 0; k < n * kLanes; ++k) spare[k] = widen(x[k]);
-                for (int i = 0; i < kLanes; i += 4) turn_rows(spare + i * n, n, n, tile + i, kLanes);
+                turn_rows(spare, n, n, tile);
                 return;
             }
         }
@@ -142,11 +162,11 @@ template <class Real>
             if (sizeof(T) == 4 && rows.evenly && rows.beside && !(streams && rows.dense)) {
                 const ptrdiff_t stride = rows.row_stride / rows.kSize;
                 float* out = reinterpret_cast<float*>(first);
-                for (int i = 0; i < kLanes; i += 4) turn_columns(tile + i, kLanes, n, out + i * stride, stride);
+                turn_columns(tile, n, out, stride);
                 return;
             }
             if (rows.dense) {
-                for (int i = 0; i < kLanes; i += 4) turn_columns(tile + i, kLanes, n, spare + i * n, n);
+                turn_columns(tile, n, spare, n);
                 const Real* values = spare;
                 const auto value_at = [values](ptrdiff_t k) { return values[k]; };
                 if (streams)
