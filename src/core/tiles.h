@@ -234,7 +234,7 @@ struct Tile {
     }
 
     template <bool kPlain>
-    [[gnu::noinline]] void exponentiate_lanes(const typename Exp::Lanes& prepared) {
+    void exponentiate_lanes(const typename Exp::Lanes& prepared) {
         const typename Exp::Lanes lanes = prepared;
         alignas(64) Real of_z[kLanes], of_e[kLanes];
         alignas(64) int32_t label[kLanes];
@@ -287,7 +287,6 @@ struct Tile {
 
     void find_statistics() {
         const ptrdiff_t n = task.logits.n_classes;
-        find_top();
         exponentiate();
         double* top = block.top + at;
         double* rest = block.rest + at;
@@ -446,6 +445,8 @@ void tiles(const RowsTask& task, ptrdiff_t begin, ptrdiff_t end) {
         const auto takes_part = [&](ptrdiff_t at) { return statistics || block.any_live(at); };
         for (ptrdiff_t at = 0; at < block.count; at += kLanes)
             if (takes_part(at)) tile_at(at).load(spare.get());
+        for (ptrdiff_t at = 0; at < block.count; at += kLanes)
+            if (takes_part(at) && !task.known_log_sum) tile_at(at).find_top();
         for (ptrdiff_t at = 0; at < block.count; at += kLanes) {
             if (!takes_part(at)) continue;
             if (task.known_log_sum)
