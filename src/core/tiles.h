@@ -21,10 +21,12 @@ using Eight = float __attribute__((vector_size(32)));
 using Sixteen = float __attribute__((vector_size(64)));
 
 void turn(Sixteen (&v)[4]) {
-    const Sixteen ac_low = __builtin_shufflevector(v[0], v[2], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    const Sixteen ac_low =
+        __builtin_shufflevector(v[0], v[2], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
     const Sixteen ac_high =
         __builtin_shufflevector(v[0], v[2], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-    const Sixteen bd_low = __builtin_shufflevector(v[1], v[3], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    const Sixteen bd_low =
+        __builtin_shufflevector(v[1], v[3], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
     const Sixteen bd_high =
         __builtin_shufflevector(v[1], v[3], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
     v[0] = __builtin_shufflevector(ac_low, bd_low, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
@@ -102,8 +104,7 @@ template <class Real>
         if constexpr (sizeof(Real) == 4) {
             const T* x = reinterpret_cast<const T*>(first);
             if (sizeof(T) == 4 && rows.dense)
-                for (ptrdiff_t line = 0; line < n; ++line)
-                    __builtin_prefetch(first + (2 * n + line) * kLine, 0, 2);
+                for (ptrdiff_t line = 0; line < n; ++line) __builtin_prefetch(first + (2 * n + line) * kLine, 0, 2);
             if (sizeof(T) == 4 && rows.evenly && rows.beside) {
                 const ptrdiff_t stride = rows.row_stride / rows.kSize;
                 const float* from = reinterpret_cast<const float*>(first);

@@ -4,6 +4,7 @@ Values, layouts and dtypes are in test_layouts.py; here the small and the large 
 and the entries' path are each held against the plain formula.
 """
 
+import gc
 import math
 import os
 import subprocess
@@ -67,6 +68,22 @@ def test_one_tensor_of_the_logits_size_is_kept(shape, dtype, loss):
     value.backward()
     expected = torch.autograd.grad(plain_mean(logits, target, loss), logits)[0]
     torch.testing.assert_close(logits.grad, expected, rtol=0.02 if dtype != torch.float32 else 1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [SMALL, LARGE])
+def test_probabilities_times_weights_are_not_kept(shape):
+    logits, _ = problem(shape)
+    target = torch.full(shape, 1 / shape[1], dtype=torch.float64)
+    weight = torch.rand(shape[1], dtype=torch.float64)
+    own = logits * 1
+    before = {id(each) for each in gc.get_objects() if type(each) is torch.Tensor}
+    value, sizes = saved_sizes(lambda: xent.torch.cross_entropy(own, target, weight))
+    of_logits = [size for size in sizes if size == own.nbytes]
+    assert len(of_logits) == 2 - (shape == LARGE)  # logits and target; the gradient
+    new = [each for each in gc.get_objects() if type(each) is torch.Tensor and id(each) not in before]
+    places = {each.data_ptr() for each in new if each.untyped_storage().nbytes() == own.nbytes}
+    assert len(places - {own.data_ptr(), target.data_ptr()}) == (shape == LARGE)  # the gradient
+    value.backward()
 
 
 def test_the_gradient_is_kept_instead_of_the_logits():

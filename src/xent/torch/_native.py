@@ -60,9 +60,8 @@ def address(tensor: Tensor | None) -> int:
 def empty_gradient(logits: Tensor) -> Tensor:
     """Return a tensor like the logits, to be written whole."""
     dlogits = torch.empty_like(logits)
-    size = dlogits.numel() * dlogits.element_size()
-    if size >= _LARGE:
-        compiled.expect_writes(dlogits.data_ptr(), size)
+    if dlogits.numel() >= _LARGE // 8 and dlogits.nbytes >= _LARGE:
+        compiled.expect_writes(dlogits.data_ptr(), dlogits.nbytes)
     return dlogits
 
 

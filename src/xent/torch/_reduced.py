@@ -20,6 +20,8 @@ _function_modes = torch._C._len_torch_function_stack
 
 _CROSS_ENTROPY = CrossEntropy()
 _MEAN, _SUM = Reduction(mean=True), Reduction(mean=False)
+#: What the value of a loss is like, since torch.empty_like takes half the time of torch.empty.
+_NUMBERS = {True: torch.empty((), dtype=torch.float64), False: torch.empty((), dtype=torch.float32)}
 
 
 def serves(logits: Tensor, axis: int, *others: Tensor | None) -> bool:
@@ -36,9 +38,7 @@ def quick(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Tensor | None:
     """Return torch's cross_entropy of class indices, reduced; None where its arguments are not what is usual."""
-    if target is None or type(ignore_index) is not int or type(input) not in _engines.TENSORS or _function_modes():
-        return None
-    if not serves(input, 1, target, weight):
+    if target is None or type(ignore_index) is not int or _function_modes() or not serves(input, 1, target, weight):
         return None
     shape = input.shape
     if len(shape) < 2 or target.dtype not in (torch.int64, torch.uint8):
@@ -89,7 +89,7 @@ def reduced(
 class _Arguments:
     """The arguments of the compiled function, and the tensors whose addresses are among them."""
 
-    __slots__ = ("_before", "_beside", "_dtype", "_kept", "_target", "denominator")
+    __slots__ = ("_before", "_dtype", "_kept", "_target", "_threads", "_view", "denominator")
 
     def __init__(self, logits: Tensor, target: Tensor, weight: Tensor | None, call: Call) -> None:
         """Say where everything lies but the gradient."""
@@ -128,50 +128,50 @@ class _Arguments:
             how.when_empty,
             scale,
         )
-        self._beside = (_native.view(logits, axis), _native.threads(logits))
+        self._view, self._threads = _native.view(logits, axis), _native.threads(logits)
 
     def value(self, into: tuple[Any, ...] = (), nll: int = 0) -> Tensor:
         """Return the value; write its gradient, and the nll of each row, where told to."""
-        value = torch.empty((), dtype=torch.float64 if self._dtype is torch.float64 else torch.float32)
-        logits, threads = self._beside
+        is_double = self._dtype is torch.float64
+        value = torch.empty_like(_NUMBERS[is_double])
         self.denominator, outside = _native.compiled.reduced_loss(
-            value.data_ptr(), self._dtype is torch.float64, 1.0, into, logits, *self._before, nll, threads
+            value.data_ptr(), is_double, 1.0, into, self._view, *self._before, nll, self._threads
         )
         if outside >= 0:
             _native.refuse(self._target, outside)
         return value if value.dtype is self._dtype else value.to(self._dtype)
 
-    def gradient(self, upstream: float, logits: tuple[Any, ...], into: tuple[Any, ...]) -> None:
-        """Write the gradient, of logits that may lie elsewhere now: hooks of saved tensors may have moved them."""
-        _native.compiled.reduced_loss(0, False, upstream, into, logits, *self._before, 0, self._beside[1])
+    def gradient(self, upstream: float, logits: Tensor, axis: int) -> Tensor:
+        """Return the gradient, of logits that may lie elsewhere now: hooks of saved tensors may have moved them."""
+        view = self._view if logits.data_ptr() == self._view[0] else _native.view(logits, axis)
+        dlogits = _native.empty_gradient(logits)
+        into = (dlogits.data_ptr(), *view[1:]) if logits.is_contiguous() else _native.view(dlogits, axis)
+        _native.compiled.reduced_loss(0, False, upstream, into, view, *self._before, 0, self._threads)
+        return dlogits
 
 
 class _KeepingLogits(Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor, weight: Tensor | None, call: Call) -> Tensor:
-        ctx.arguments = arguments = _Arguments(logits, target, weight, call)
+        arguments = _Arguments(logits, target, weight, call)
         value = arguments.value()
-        beside = [each for each in (weight, call.how.row_weight) if each is not None]
-        ctx.save_for_backward(logits, target, *beside)
-        ctx.call, ctx.has_weight = call, weight is not None
+        ctx.save_for_backward(logits, target, weight, call.how.row_weight)
+        # Weighted probabilities are made anew: they are as large as the logits.
+        again = weight is not None and target.dim() == logits.dim()
+        ctx.arguments, ctx.call, ctx.denominator = None if again else arguments, call, arguments.denominator
         return value
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
-        logits, target, *others = ctx.saved_tensors
-        axis = ctx.call.axis
+        logits, target, weight, _ = ctx.saved_tensors
         again = torch.is_grad_enabled()
         if again or _engines.is_batched(upstream):
             with torch.enable_grad():
-                weight = others[0] if ctx.has_weight else None
-                value = _plainly(logits, target, weight, ctx.call, ctx.arguments.denominator)
+                value = _plainly(logits, target, weight, ctx.call, ctx.denominator)
             (dlogits,) = torch.autograd.grad(value, logits, upstream.to(value.dtype), create_graph=again)
         else:
-            dlogits = _native.empty_gradient(logits)
-            view = _native.view(logits, axis)
-            alike = logits.is_contiguous()
-            into = (dlogits.data_ptr(), *view[1:]) if alike else _native.view(dlogits, axis)
-            ctx.arguments.gradient(upstream.item(), view, into)
+            arguments = ctx.arguments or _Arguments(logits, target, weight, ctx.call)
+            dlogits = arguments.gradient(upstream.item(), logits, ctx.call.axis)
         return dlogits, None, None, None
 
 

@@ -121,7 +121,8 @@ class _Parts(NamedTuple):
         """Return of_target, whose sum is by_softmax."""
         if nll is None or self.by_slope is None:
             return self.constant
-        return self.constant * (self.by_slope * loss.curve(nll).slope.to(self.constant.dtype))
+        slope: Tensor = loss.curve(nll).slope
+        return self.constant * (self.by_slope * slope.to(self.constant.dtype))
 
 
 class _Softmax(Function):
