@@ -198,6 +198,16 @@ struct Affine {
     }
 };
 
+// The same and a multiple of the target's probabilities.
+template <class Real, class Q>
+struct AffineWithProbs {
+    Affine<Real> affine;
+    const Q* q;
+    Real by_target;
+
+    Real operator()(ptrdiff_t k) const { return mul_add(by_target, static_cast<Real>(widen(q[k])), affine(k)); }
+};
+
 // values += factor · coef.
 template <class C, class Real>
 [[gnu::noinline]] void add_multiple(double factor_, const C* coef, ptrdiff_t count, Real* values) {
@@ -219,6 +229,17 @@ template <class Real>
             for (ptrdiff_t k = 0; k < count; ++k)
                 out[k] = static_cast<Real>(widen(*reinterpret_cast<const T*>(from + k * stride)));
         }
+    });
+}
+
+template <class Real>
+[[gnu::noinline]] void scatter(const Real* values, ptrdiff_t count, DType dtype, char* to, ptrdiff_t stride) {
+    with_type(dtype, [&](auto type) {
+        using T = decltype(type);
+        const auto value_at = [values](ptrdiff_t k) { return values[k]; };
+        if (stride == static_cast<ptrdiff_t>(sizeof(T)))
+            return write_values<true>(count, value_at, reinterpret_cast<T*>(to));
+        for (ptrdiff_t k = 0; k < count; ++k) narrow(values[k], *reinterpret_cast<T*>(to + k * stride));
     });
 }
 
@@ -339,6 +360,12 @@ struct LongRow {
                 put<false>(count, affine, label - start, block.of_label[j] + term, to + start * out.class_stride);
                 continue;
             }
+            if (by_target != 0.0 && task.softcap == 0.0 && constant && is_alike(probs)) {
+                const X* q = reinterpret_cast<const X*>(row_of(probs, block.begin + j)) + start;
+                const AffineWithProbs<Real, X> with_probs{affine, q, static_cast<Real>(by_target)};
+                put<true>(count, with_probs, -1, 0.0, to + start * out.class_stride);
+                continue;
+            }
             write_values<true>(count, affine, part);
             if (label >= start && label < start + count)
                 part[label - start] = static_cast<Real>(block.of_label[j] + term);
@@ -356,6 +383,12 @@ struct LongRow {
             const Real* values = part;
             put<true>(count, [values](ptrdiff_t k) { return values[k]; }, -1, 0.0, to + start * out.class_stride);
         }
+    }
+
+    // Whether numbers are stored as the logits are, side by side.
+    template <class Byte>
+    static bool is_alike(const ViewOf<Byte>& view) {
+        return view.data && view.dtype == dtype_of(X{}) && view.class_stride == static_cast<ptrdiff_t>(sizeof(X));
     }
 
     void add_probs(ptrdiff_t start, ptrdiff_t count, double by_target) const {
@@ -376,21 +409,16 @@ struct LongRow {
     template <bool kNaNs, class ValueAt>
     void put(ptrdiff_t count, const ValueAt value_at, int64_t label, double at_label, char* to) const {
         const MutableView& out = task.dlogits;
-        with_type(out.dtype, [&](auto type) {
-            using T = decltype(type);
-            T* values = reinterpret_cast<T*>(to);
-            const bool here = label >= 0 && label < count;
-            if (out.class_stride != static_cast<ptrdiff_t>(sizeof(T))) {
-                for (ptrdiff_t k = 0; k < count; ++k)
-                    narrow(value_at(k), *reinterpret_cast<T*>(to + k * out.class_stride));
-                if (here) narrow(at_label, *reinterpret_cast<T*>(to + label * out.class_stride));
-            } else if (streams) {
-                stream_values<kNaNs>(count, value_at, label, at_label, values);
-            } else {
-                write_values<kNaNs>(count, value_at, values);
-                if (here) narrow(at_label, values[label]);
-            }
-        });
+        const bool here = label >= 0 && label < count;
+        if (!is_alike(out)) {
+            write_values<true>(count, value_at, part);
+            if (here) part[label] = static_cast<Real>(at_label);
+            return scatter(part, count, out.dtype, to, out.class_stride);
+        }
+        X* values = reinterpret_cast<X*>(to);
+        if (streams) return stream_values<kNaNs>(count, value_at, label, at_label, values);
+        write_values<kNaNs>(count, value_at, values);
+        if (here) narrow(at_label, values[label]);
     }
 };
 

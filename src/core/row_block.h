@@ -296,7 +296,7 @@ bool is_streamed(const RowsTask& task) {
 
 // out_k = value_at(k). What comes from a row without a distribution may be NaN, else there is none.
 template <bool kNaNs, class T, class ValueAt>
-[[gnu::noinline]] void write_values(ptrdiff_t count, const ValueAt value_at, T* out) {
+void write_values(ptrdiff_t count, const ValueAt value_at, T* out) {
 #pragma omp simd
     for (ptrdiff_t k = 0; k < count; ++k)
         if (kNaNs)
@@ -308,7 +308,7 @@ template <bool kNaNs, class T, class ValueAt>
 // The same, whole lines of the cache past the caches; `at_label` goes to the place `label`, if that is here, with its
 // line: alone, it would bring the line back.
 template <bool kNaNs, class T, class ValueAt>
-[[gnu::noinline]] void stream_values(ptrdiff_t count, const ValueAt value_at, int64_t label, double at_label, T* out) {
+void stream_values(ptrdiff_t count, const ValueAt value_at, int64_t label, double at_label, T* out) {
     constexpr ptrdiff_t kStep = kLine / static_cast<ptrdiff_t>(sizeof(T));
     const ptrdiff_t odd = static_cast<ptrdiff_t>(reinterpret_cast<uintptr_t>(out) & (kLine - 1));
     const ptrdiff_t first = smaller(odd ? (kLine - odd) / static_cast<ptrdiff_t>(sizeof(T)) : 0, count);

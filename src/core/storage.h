@@ -115,6 +115,11 @@ inline void finish_streams() {
 #endif
 }
 
+constexpr DType dtype_of(double) { return DType::float64; }
+constexpr DType dtype_of(float) { return DType::float32; }
+constexpr DType dtype_of(Half) { return DType::float16; }
+constexpr DType dtype_of(Bfloat) { return DType::bfloat16; }
+
 // Call body(T{}) with T the stored type.
 template <class Body>
 inline void with_type(DType dtype, const Body& body) {
