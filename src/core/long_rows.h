@@ -271,7 +271,13 @@ struct LongRow {
     const Real* class_coef;  // null where all are alike
     bool streams;
 
-    void find_largest() const { block.top[j] = find_top(x, task.logits.n_classes); }
+    void find_largest() const {
+        block.top[j] = find_top(x, task.logits.n_classes);
+        const ptrdiff_t bytes = task.logits.n_classes * static_cast<ptrdiff_t>(sizeof(X));
+        if (!is_alike(task.target.probs) || bytes > kAhead) return;
+        const char* q = row_of(task.target.probs, block.begin + j);  // it is read when the exponentials are there
+        for (ptrdiff_t byte = 0; byte < bytes; byte += kLine) __builtin_prefetch(q + byte, 0, 2);
+    }
 
     // `ahead` is how many bytes further the memory is sent for what comes next.
     void find_statistics(ptrdiff_t ahead) const {
