@@ -10,7 +10,7 @@ namespace {
 
 // A tile holds class k of lane i at k · kLanes + i. Lanes without a row hold zeros.
 
-constexpr ptrdiff_t kFew = 8;              // classes that are summed in float
+constexpr ptrdiff_t kFew = 2;              // classes that are summed in float
 constexpr ptrdiff_t kTilesAhead = 4;       // of the one that is read
 constexpr ptrdiff_t kTileBytes = 1 << 12;  // of tiles that are settled together
 
