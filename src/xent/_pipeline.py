@@ -25,7 +25,7 @@ from xent import _validate
 from xent._arrays import framework
 from xent._options import BinaryOptions, Options, Stats
 from xent.errors import DtypeError
-from xent.kernels import Backend, backend_for
+from xent.kernels import Backend, backend_for, compiled_for
 from xent.mining import HardNegatives
 
 if TYPE_CHECKING:
@@ -195,44 +195,114 @@ class _SoftmaxRows:
 
     def __init__(self, loss: Loss, function: str, logits: Any, target: Any, options: Options) -> None:
         options.check(function)
-        self.loss, self.options = loss, options
+        self.loss, self.function, self.options = loss, function, options
         z = _validate.floating(function, "logits", logits)
         self.axis = _validate.class_axis(function, "logits", z, options.axis)
         moved = np.moveaxis(z, self.axis, -1)
         self.shape, n_classes = moved.shape[:-1], moved.shape[-1]
         self.rows = moved[None] if z.ndim == 1 else moved
         self.kernels: Backend = backend_for(self.rows)
+        self.compiled = compiled_for(self.rows)
         self.transform: dict[str, Any] = {"scale": 1.0 / float(options.temperature), "softcap": options.softcap}
         if options.prior is not None:
             log_prior = _validate.class_prior(function, options.prior, n_classes)
             self.transform["offset"] = options.prior_strength * log_prior
 
-        class_weight = None
+        self.class_weight = self.sample_weight = self.class_factor = None
         if options.weight is not None:
-            class_weight = _validate.weights(function, "weight", options.weight, (n_classes,))
-        self.row_weight: Float64 = np.ones(math.prod(self.shape))
-        self._read_target(function, target, z.shape, class_weight)
+            self.class_weight = _validate.weights(function, "weight", options.weight, (n_classes,))
+        self.is_index = _validate.is_class_index(function, target, z.shape, self.axis)
+        if self.is_index:
+            self.given: Array = np.asarray(target).reshape(-1)
+        else:
+            probs = np.moveaxis(_validate.floating(function, "target", target), self.axis, -1)
+            self.sums = _validate.check_distributions(function, "target", probs).reshape(-1)
+            self.given = probs.reshape(self.rows.shape)
         if options.sample_weight is not None:
-            each = _validate.weights(function, "sample_weight", options.sample_weight, self.shape)
-            self.row_weight = np.where(self.row_weight > 0, each.reshape(-1), 0.0)
-        factor = class_weight
+            by_row = _validate.weights(function, "sample_weight", options.sample_weight, self.shape)
+            self.sample_weight = by_row.reshape(-1)
         if loss.class_factor is not None:
-            own = _validate.weights(function, "alpha", loss.class_factor, (n_classes,))
-            factor = own if factor is None else factor * own
+            self.class_factor = _validate.weights(function, "alpha", loss.class_factor, (n_classes,))
+
+    def _prepare(self) -> None:
+        """Set what the statistics of the rows are asked with: target, weights, and the form of the loss."""
+        n_rows, n_classes = math.prod(self.shape), self.rows.shape[-1]
+        # The mass of a row is Σ_k t_k (class weight)_k; an ignored row has the ``row_weight`` 0.
+        self.mass: Float64
+        self.row_weight = np.ones(n_rows) if self.sample_weight is None else self.sample_weight
+        if self.is_index:
+            ignore_index = self.options.ignore_index
+            self.target = _validate.class_indices(self.function, self.given, n_classes, ignore_index)
+            self.row_weight = np.where(self.target < 0, 0.0, self.row_weight)
+            self.mass = np.ones(n_rows) if self.class_weight is None else self.class_weight[self.target]
+        else:
+            self.target = self.given
+            self.mass = self._mass_of_probs()
+        factor = self.class_weight
+        if self.class_factor is not None:
+            factor = self.class_factor if factor is None else factor * self.class_factor
         self.form = self._form(factor)
 
-    def _read_target(self, function: str, target: Any, shape: tuple[int, ...], class_weight: Float64 | None) -> None:
-        """Set ``target`` and its ``mass`` Σ_k t_k (class weight)_k; ignored rows get a ``row_weight`` of 0."""
-        if _validate.is_class_index(function, target, shape, self.axis):
-            n_classes = self.rows.shape[-1]
-            self.target: Array = _validate.class_indices(function, target, n_classes, self.options.ignore_index)
-            self.row_weight[self.target < 0] = 0.0
-            self.mass: Float64 = np.ones(len(self.target)) if class_weight is None else class_weight[self.target]
-            return
-        probs = np.moveaxis(_validate.floating(function, "target", target), self.axis, -1)
-        _validate.check_distributions(function, "target", probs)
-        self.target = probs.reshape(self.rows.shape)
-        self.mass = _row_sums(probs) if class_weight is None else (probs @ class_weight).reshape(-1)
+    def _mass_of_probs(self) -> Float64:
+        if self.class_weight is not None:
+            return (self.given @ self.class_weight).reshape(-1)
+        # Sums of float32 are as right as what the compiled kernels make of them.
+        enough = self.given.dtype == np.float64 or (self.compiled is not None and self.rows.dtype != np.float64)
+        return self.sums if enough else _row_sums(self.given)
+
+    def _in_one_pass(self, gradient: bool) -> tuple[Any, Array | None] | None:
+        """Return value and gradient from the compiled function for what is asked for most, None for the rest."""
+        loss, options = self.loss, self.options
+        if self.compiled is None or self.rows.size == 0 or options.reduction == "none" or options.return_stats:
+            return None
+        if options.mining is not None or options.softcap is not None or options.prior is not None:
+            return None
+        if self.class_weight is not None and not self.class_weight.any():
+            return None
+        if loss.linear:
+            curve: tuple[float, ...] | None = ()
+        else:
+            curve = loss.curve_terms if self.is_index and loss.label_smoothing == 0 else None
+        mixture = loss.mixture(self.rows.shape[-1])
+        if curve is None or (loss.linear and self.class_factor is not None) or mixture[0] < 0:
+            return None
+
+        target, ignore_index = self.given, options.ignore_index
+        normalizer = 0.0 if options.normalizer is None else float(options.normalizer)
+        if self.is_index:
+            if target.dtype == np.uint64 or not -(2**63) <= ignore_index < 2**63:
+                target = _validate.class_indices(self.function, target, self.rows.shape[-1], ignore_index)
+                ignore_index = -1
+        else:
+            if self.class_weight is not None:
+                target = target * self.class_weight
+            mass = self._mass_of_probs()
+            if options.reduction == "mean" and normalizer == 0:
+                each = np.ones(len(mass)) if options.mean == "torch" else mass
+                normalizer = float(each.sum() if self.sample_weight is None else each @ self.sample_weight)
+                if normalizer == 0:
+                    return None
+            if not mass.all():  # a row that asks for nothing takes no part, whatever its logits hold
+                return None
+        value, dlogits, fits = self.compiled.loss_of_rows(
+            self.rows,
+            target,
+            gradient,
+            ignore_index=int(ignore_index),
+            mixture=mixture,
+            curve=curve,
+            z_loss=loss.z_loss,
+            class_weight=self.class_weight,
+            class_factor=self.class_factor,
+            row_weight=self.sample_weight,
+            mean=options.reduction == "mean",
+            normalizer=normalizer,
+            when_empty=math.nan if options.empty == "nan" else 0.0,
+            scale=self.transform["scale"],
+        )
+        if not fits:
+            _validate.class_indices(self.function, self.given, self.rows.shape[-1], options.ignore_index)
+        return value, dlogits
 
     def _form(self, factor: Float64 | None) -> _Form:
         if self.loss.linear:
@@ -245,11 +315,17 @@ class _SoftmaxRows:
 
     def value(self) -> Any:
         """Return the loss, with ``return_stats`` what it asks for beside it."""
+        if (found := self._in_one_pass(gradient=False)) is not None:
+            return found[0]
+        self._prepare()
         stats = self._statistics(self.form.target, self.form.class_coef)
         return self._evaluate(stats)[0]
 
     def value_and_grad(self) -> tuple[Any, Array]:
         """Return the loss as :meth:`value` does, and d loss / d logits (for ``reduction="none"``: of the sum)."""
+        if (found := self._in_one_pass(gradient=True)) is not None and found[1] is not None:
+            return found[0], self._as_given(found[1])
+        self._prepare()
         known = isinstance(self.form, _Linear) and self.loss.z_loss == 0 and self.options.mining is None
         if known and not self.options.return_stats:
             result = self._reduction(self.row_weight)

@@ -152,7 +152,12 @@ def _warn_once(problem: str) -> None:
 
 def compiled() -> Any:
     """Return the compiled kernels (:mod:`xent.kernels.native`), or None where they are missing or not wanted."""
-    kernels = backend_for(spec.odds_edges(0))
+    return compiled_for(spec.odds_edges(0))
+
+
+def compiled_for(logits: Array) -> Any:
+    """Return the compiled kernels where they serve these logits, else None."""
+    kernels = backend_for(logits)
     return None if kernels is spec else kernels
 
 

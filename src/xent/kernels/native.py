@@ -29,6 +29,8 @@ __all__ = [
     "elements",
     "expect_writes",
     "level",
+    "loss_of_entries",
+    "loss_of_rows",
     "merged_axes",
     "name",
     "odds_edges",
@@ -58,6 +60,7 @@ xla_rows_handler = _native.xla_rows_handler
 #: Elements below which waking threads costs more than they save.
 SMALL = 1 << 15
 _DTYPES = {np.dtype(np.float64): 0, np.dtype(np.float32): 1, np.dtype(np.float16): 2}
+_INDEX_TYPES = {np.dtype(each): code for code, each in enumerate((np.int64, np.int32, np.int16, np.int8, np.uint8))}
 _MOST_AXES = 6  # of a view beside the classes, once merged
 
 
@@ -323,6 +326,136 @@ def row_stats_and_grad(
     coefficients = (coef_softmax, coef_target, coef_class)
     _rows(logits, target, class_coef, coefficients, (scale, softcap, offset), wanted=stats, dlogits=dlogits)
     return stats, dlogits
+
+
+def loss_of_rows(
+    logits: Array,
+    target: Array,
+    gradient: bool,
+    *,
+    ignore_index: int,
+    mixture: tuple[float, float],
+    curve: tuple[float, ...],
+    z_loss: float,
+    class_weight: Float64 | None,
+    class_factor: Float64 | None,
+    row_weight: Float64 | None,
+    mean: bool,
+    normalizer: float,
+    when_empty: float,
+    scale: float,
+) -> tuple[float, Array | None, bool]:
+    """Return the reduced loss of rows, its gradient where asked for, and whether all class indices are classes.
+
+    A matrix target holds probabilities times the class weights. The rest is what ``reduced_loss`` in
+    ``src/core/module.cpp`` says: numbers that the loss (:mod:`xent.losses`) and its options come to.
+    """
+    n_classes = logits.shape[-1]
+    n_rows = logits.size // n_classes
+    index = probs = None
+    index_type = 0
+    if target.ndim == 1:
+        _expect("target", target, (n_rows,))
+        index = np.require(target, None if target.dtype in _INDEX_TYPES else np.int64, ["C", "A"])
+        index_type = _INDEX_TYPES[index.dtype]
+    else:
+        _expect("target", target, logits.shape)
+        probs = _fitting(target if target.dtype in _DTYPES else target.astype(np.float64))
+    _expect("row_weight", row_weight, (n_rows,))
+    _expect("class_weight", class_weight, (n_classes,))
+    _expect("class_factor", class_factor, (n_classes,))
+    class_weight, class_factor, row_weight = map(_vector_or_none, (class_weight, class_factor, row_weight))
+    dlogits = np.empty_like(logits) if gradient else None
+    into = dlogits if dlogits is None or _fits(dlogits) else np.empty(dlogits.shape, dlogits.dtype)
+    logits = _fitting(logits)
+    value = np.empty(1)
+    _, outside = _native.reduced_loss(
+        _address(value),
+        True,
+        1.0,
+        _view(into),
+        _view(logits),
+        _address(index),
+        index_type,
+        ignore_index,
+        _view(probs),
+        *mixture,
+        curve,
+        z_loss,
+        _address(class_weight),
+        _address(class_factor),
+        _address(row_weight),
+        mean,
+        normalizer,
+        when_empty,
+        scale,
+        0,
+        _threads_for(logits),
+    )
+    if outside >= 0:
+        return float("nan"), None, False
+    if dlogits is not None and into is not None and into is not dlogits:
+        dlogits[...] = into
+    return float(value[0]), dlogits, True
+
+
+def loss_of_entries(
+    logits: Array,
+    target: Array,
+    share: float,
+    gradient: bool,
+    *,
+    n_labels: int,
+    scale: float,
+    live: NDArray[np.bool_] | None,
+    positive_weight: Float64 | None,
+    weight: Float64 | None,
+    row_weight: Float64 | None,
+    factors: tuple[float, float],
+    smoothing: float,
+    powers: tuple[float, float, float],
+) -> tuple[float, Array | None]:
+    """Return ``share`` times the sum of the losses of sigmoid entries, and where asked for its gradient.
+
+    The entries are rows of ``n_labels``, in C order; see ``ElementsTask`` in ``src/core/kernels.h`` for the rest.
+    """
+    _expect("target", target, logits.shape)
+    _expect("live", live, logits.shape)
+    _expect("positive_weight", positive_weight, (n_labels,))
+    _expect("weight", weight, (n_labels,))
+    _expect("row_weight", row_weight, (logits.size // n_labels,))
+    dlogits = np.empty_like(logits) if gradient else None
+    into = dlogits if dlogits is None or dlogits.flags.c_contiguous else np.empty(dlogits.shape, dlogits.dtype)
+    logits = np.require(logits, None, ["C", "A"])
+    if target.dtype.kind in "bui":
+        target = np.require(target, np.bool_ if target.dtype == np.bool_ else np.uint8, ["C", "A"])
+    else:
+        target = np.require(target, target.dtype if target.dtype in _DTYPES else np.float64, ["C", "A"])
+    live = None if live is None else np.require(live, np.bool_, ["C", "A"])
+    positive_weight, weight, row_weight = map(_vector_or_none, (positive_weight, weight, row_weight))
+    total = _native.elements(
+        _address(logits),
+        _DTYPES[logits.dtype],
+        logits.size // n_labels,
+        n_labels,
+        scale,
+        _address(target),
+        _DTYPES.get(target.dtype, 0),
+        target.dtype not in _DTYPES,
+        _address(live),
+        _address(positive_weight),
+        _address(weight),
+        _address(row_weight),
+        *factors,
+        smoothing,
+        *powers,
+        share,
+        _address(into),
+        _threads_for(logits),
+    )
+    if dlogits is not None and into is not None and into is not dlogits:
+        dlogits[...] = into
+    return share * total, dlogits
 
 
 def row_softmax(
