@@ -7,6 +7,7 @@ is a distribution. With u the class weight times the loss's own class factor, an
 
     value = Σ_k t_k u_k f(nll_k)  +  z_loss · mass · lse²,        mass = Σ_k t_k · (class weight)_k
 
+What is asked for most, a loss that is reduced to a number, the compiled kernels do as a whole, where they were built.
 Sigmoid entries go their own way, :mod:`xent._sigmoid`; what becomes of values is the same, and stands here.
 """
 
@@ -198,7 +199,7 @@ class _SoftmaxRows:
         self.loss, self.function, self.options = loss, function, options
         z = _validate.floating(function, "logits", logits)
         self.axis = _validate.class_axis(function, "logits", z, options.axis)
-        moved = np.moveaxis(z, self.axis, -1)
+        moved = _with_last(z, self.axis)
         self.shape, n_classes = moved.shape[:-1], moved.shape[-1]
         self.rows = moved[None] if z.ndim == 1 else moved
         self.kernels: Backend = backend_for(self.rows)
@@ -215,7 +216,7 @@ class _SoftmaxRows:
         if self.is_index:
             self.given: Array = np.asarray(target).reshape(-1)
         else:
-            probs = np.moveaxis(_validate.floating(function, "target", target), self.axis, -1)
+            probs = _with_last(_validate.floating(function, "target", target), self.axis)
             self.sums = _validate.check_distributions(function, "target", probs).reshape(-1)
             self.given = probs.reshape(self.rows.shape)
         if options.sample_weight is not None:
@@ -402,7 +403,8 @@ class _SoftmaxRows:
         return Stats(*(field.reshape(self.shape) if self.shape else field.item() for field in each))
 
     def _as_given(self, dlogits: Array) -> Array:
-        return np.moveaxis(dlogits.reshape((*self.shape, dlogits.shape[-1])), -1, self.axis)
+        dlogits = dlogits if self.shape else dlogits[0]
+        return dlogits if self.axis == dlogits.ndim - 1 else np.moveaxis(dlogits, -1, self.axis)
 
 
 class Reduction:
@@ -441,6 +443,11 @@ def weighted(weight: Each, values: Each) -> Float64:
     """Return weight · values with 0 · anything = 0: what has no weight cannot make the rest infinite."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.where(weight == 0, 0.0, weight * values)
+
+
+def _with_last(array: Array, axis: int) -> Array:
+    """Return the array with this axis last; ``np.moveaxis`` takes as long as a small loss."""
+    return array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
 
 
 def _row_sums(values: Array) -> Float64:

@@ -93,3 +93,32 @@ def test_the_loss_of_votes_is_the_mean_over_the_annotators():
 def test_votes_that_are_none(votes, options, error, message):
     with pytest.raises(error, match=f"^votes_to_probs: {message}"):
         xent.votes_to_probs(votes, **options)
+
+
+@pytest.mark.parametrize("axis", [1, 0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("n_classes", [1, 7, 1023, 1024, 1025, 5000, 100_000])
+def test_a_distribution_is_told_from_what_is_none(n_classes, dtype, axis):
+    """Whatever its length and its layout, and however little one entry is wrong."""
+    probs = np.random.default_rng(n_classes).uniform(0.5, 1.5, (3, n_classes))
+    probs = (probs / probs.sum(axis=1, keepdims=True)).astype(dtype)
+    exact = probs.astype(np.float64)
+    unit = 2e-2 if dtype == np.float16 else 2e-5
+    logits = np.zeros((3, n_classes))
+
+    def loss(target):
+        oriented = (np.moveaxis(each, 1, axis) for each in (logits, target))
+        return xent.cross_entropy(*map(np.ascontiguousarray, oriented), axis=axis, reduction="sum")
+
+    assert loss(probs) == pytest.approx(exact.sum() * np.log(n_classes), rel=1e-6)
+    for k in {0, n_classes // 2, n_classes - 1}:
+        wrong = probs.copy()
+        wrong[1, k] += unit
+        with pytest.raises(TargetError, match=r"got a sum of 1\.\d+ at row 1 \(1 such rows\)"):
+            loss(wrong)
+        wrong[1, k] = -1e-4
+        with pytest.raises(TargetError, match=r"got -0\.0001\d* at row 1 \(1 such rows\)"):
+            loss(wrong)
+        wrong[1, k] = np.nan
+        with pytest.raises(TargetError, match=r"got nan at row 1 \(1 such rows\)"):
+            loss(wrong)
