@@ -8,6 +8,7 @@ pass of the compiled kernel, where that was built; for all else, and as what the
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -57,8 +58,11 @@ class _Weights(NamedTuple):
 
     def within(self, largest: float) -> bool:
         """Return whether each is 0 or between 1/largest and largest."""
+        least = 1.0 / largest
         return all(
-            each is None or (each.max() <= largest and not ((each > 0) & (each < 1.0 / largest)).any())
+            each is None
+            or (each.min() >= least and each.max() <= largest)
+            or bool(((each == 0) | ((each >= least) & (each <= largest))).all())
             for each in (self.positive, self.label, self.row)
         )
 
@@ -68,11 +72,10 @@ class _Weights(NamedTuple):
         if live is None:
             of_label = float(self.n_labels if self.label is None else self.label.sum())
             return of_label * float(n_rows if self.row is None else self.row.sum())
-        live = live.reshape(n_rows, self.n_labels)
-        if self.label is None:
-            each: Array = np.count_nonzero(live, axis=1)
-        else:
-            each = np.einsum("nk,k->n", live, self.label)
+        if self.label is None and self.row is None:
+            return float(np.count_nonzero(live))
+        label = np.ones(self.n_labels) if self.label is None else self.label
+        each: Float64 = np.einsum("nk,k->n", live.reshape(n_rows, self.n_labels), label)
         return float(each.sum() if self.row is None else each @ self.row)
 
 
@@ -251,10 +254,9 @@ def _as_rows_of_labels(
         positive = None if pos_weight is None else _of_labels(pos_weight)
         if pos_weight is None or positive is not None:
             return _Weights(shape[-1] if shape else 1, positive, label, row)
-    product = np.ones(shape)
-    for each in (weight, sample_weight):
-        product = product if each is None else product * each
-    return _Weights(product.size, None if pos_weight is None else pos_weight.reshape(-1), product.reshape(-1), None)
+    whole = sample_weight if weight is None else weight if sample_weight is None else weight * sample_weight
+    flat = [None if each is None else each.reshape(-1) for each in (pos_weight, whole)]
+    return _Weights(math.prod(shape), *flat)
 
 
 def _of_distinct(weight: Float64) -> Float64:

@@ -170,7 +170,7 @@ def weights(function: str, argument: str, values: ArrayLike, shape: tuple[int, .
             f"{argument} must have shape {shape} or broadcast to it; got shape {array.shape}",
             "weight is one number a class, sample_weight one a row",
         ) from None
-    if not (np.isfinite(array) & (array >= 0)).all():
+    if array.size > 0 and not (array.min() >= 0 and array.max() < math.inf):  # nor is it so of NaN
         raise OptionError(
             function,
             f"{argument} must be finite and not negative; got {array[~(np.isfinite(array) & (array >= 0))].flat[0]:g}",
