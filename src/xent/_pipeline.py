@@ -271,7 +271,8 @@ class _SoftmaxRows:
         target, ignore_index = self.given, options.ignore_index
         normalizer = 0.0 if options.normalizer is None else float(options.normalizer)
         if self.is_index:
-            if target.dtype == np.uint64 or not -(2**63) <= ignore_index < 2**63:
+            in_range = isinstance(ignore_index, (int, np.integer)) and -(2**63) <= ignore_index < 2**63
+            if target.dtype == np.uint64 or not in_range:
                 target = _validate.class_indices(self.function, target, self.rows.shape[-1], ignore_index)
                 ignore_index = -1
         else:
@@ -280,7 +281,7 @@ class _SoftmaxRows:
             mass = self._mass_of_probs()
             if options.reduction == "mean" and normalizer == 0:
                 each = np.ones(len(mass)) if options.mean == "torch" else mass
-                normalizer = float(each.sum() if self.sample_weight is None else each @ self.sample_weight)
+                normalizer = float((each if self.sample_weight is None else each * self.sample_weight).sum())
                 if normalizer == 0:
                     return None
             if not mass.all():  # a row that asks for nothing takes no part, whatever its logits hold

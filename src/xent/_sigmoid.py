@@ -76,7 +76,7 @@ class _Weights(NamedTuple):
             return float(np.count_nonzero(live))
         label = np.ones(self.n_labels) if self.label is None else self.label
         each: Float64 = np.einsum("nk,k->n", live.reshape(n_rows, self.n_labels), label)
-        return float(each.sum() if self.row is None else each @ self.row)
+        return float((each if self.row is None else each * self.row).sum())
 
 
 class _SigmoidEntries:

@@ -183,9 +183,9 @@ def test_rows_of_any_layout(view, axis, dtype):
 )
 def test_indices_of_any_integer(dtype):
     least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-    for ignore_index in (least - 1, least, 2, most, most + 1, 2**63, -(2**63)):
+    for ignore_index in (least - 1, least, 2, most, most + 1, 2**63, -(2**63), -0.5, 1.5):
         target = np.array([0, 3, 2, 6, 1], dtype)
-        if least <= ignore_index <= most:
+        if isinstance(ignore_index, int) and least <= ignore_index <= most:
             target[1] = ignore_index
         compare(xent.CrossEntropy(), LOGITS[:5], target, ignore_index=ignore_index)
         compare(xent.CrossEntropy(), LOGITS[:5], np.repeat(target, 2)[::2], ignore_index=ignore_index)
