@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -199,6 +200,17 @@ void run_rows(const RowsTask& task, int threads, ptrdiff_t unit = 1) {
           [&](ptrdiff_t begin, ptrdiff_t end) { active->rows(task, begin * unit, std::min(end * unit, n)); });
 }
 
+// The sum, with what each addition rounded off put back: a solver compares values that differ in their last digits.
+double sum_of(const std::vector<double>& terms) {
+    double total = 0.0, lost = 0.0;
+    for (const double term : terms) {
+        const double next = total + term, added = next - total;
+        lost += (total - (next - added)) + (term - added);
+        total = next;
+    }
+    return std::isfinite(lost) ? total + lost : total;
+}
+
 constexpr ptrdiff_t kFewRows = 64 * kBlock;
 
 // The same, and return the sum of the values: row by row where there are so few rows that each may be a thread's work,
@@ -208,9 +220,7 @@ double run_and_sum(RowsTask& task, int threads) {
     std::vector<double> sums((n + unit - 1) / unit);
     (unit == 1 ? task.value : task.value_sums) = sums.data();
     run_rows(task, threads, unit);
-    double total = 0.0;
-    for (const double sum : sums) total += sum;
-    return total;
+    return sum_of(sums);
 }
 
 // See RowsTask. Returns the first row whose index is no class (and does nothing then), or -1.
@@ -344,9 +354,7 @@ double elements(uintptr_t logits, int dtype, ptrdiff_t n_rows, ptrdiff_t n_label
     std::vector<double> sums(n_parts);
     task.sums = sums.data();
     share(n_parts, threads, [&](ptrdiff_t begin, ptrdiff_t end) { active->elements(task, begin, end); });
-    double total = 0.0;
-    for (const double sum : sums) total += sum;
-    return total;
+    return sum_of(sums);
 }
 
 // ---- evaluations ------------------------------------------------------------------------------------------------------

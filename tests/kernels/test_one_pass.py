@@ -391,6 +391,20 @@ def test_the_same_bits_for_any_number_of_threads(shape, monkeypatch):
         assert len(found) == 1
 
 
+@pytest.mark.parametrize("first", [2.0**53, 1e17, np.inf])
+def test_small_losses_are_not_lost_beside_a_large_one(first):
+    """Each is below half an ulp of the first."""
+    logits = np.zeros((3000, 2))
+    logits[0, 0] = -first if first < np.inf else -1e308
+    logits[0, 1] = 0.0 if first < np.inf else 1e308
+    expected = math.fsum([first, *[math.log(2.0)] * 2999])
+    assert xent.cross_entropy(logits, np.zeros(3000, int), reduction="sum") == expected
+    entries = np.full((3000, 1024), 1e4)  # whose loss is 0, but for one in each part that is summed alone
+    entries[:, 0] = 0.0
+    entries[0, 0] = -first
+    assert xent.binary_cross_entropy(entries, np.ones(entries.shape, bool), reduction="sum") == expected
+
+
 @pytest.mark.usefixtures("served")
 @pytest.mark.parametrize("kind", ["index", "probs", "entries", "booleans", "focal"])
 def test_nothing_of_the_size_of_the_logits_is_made_but_the_gradient(kind):
