@@ -17,10 +17,9 @@
 namespace xent {
 namespace {
 
-constexpr ptrdiff_t kSmall = 1 << 15;   // logits for which waking threads costs more than it saves
-constexpr ptrdiff_t kLarge = 1 << 23;   // bytes of an array that comes straight from the operating system
-constexpr ptrdiff_t kChunk = 512;       // rows whose numbers are widened together, at most
-constexpr ptrdiff_t kCached = 1 << 17;  // bytes of a target's rows that are summed and then used
+constexpr ptrdiff_t kSmall = 1 << 15;  // logits for which waking threads costs more than it saves
+constexpr ptrdiff_t kLarge = 1 << 23;  // bytes of an array that comes straight from the operating system
+constexpr ptrdiff_t kChunk = 512;      // rows whose numbers are widened together, at most
 constexpr double kLogTwo = 0.6931471805599453;
 
 // ---- threads --------------------------------------------------------------------------------------------------------
@@ -161,8 +160,9 @@ struct Rows {
     MutableView dlogits;
     const int32_t* label;  // or null: the target is `probs`
     View probs;
+    const Curve* curve;        // or null
     const double* class_coef;  // or null
-    const xla::Buffer *by_label, *by_classes, *by_lse;
+    const xla::Buffer *by_label, *by_classes, *by_square;
     const xla::Buffer *nll, *classes_nll, *lse;
     double scale, uniform;
 
@@ -176,6 +176,7 @@ struct Rows {
         task.target.probs = probs;
         task.target.index_type = IndexType::int32;
         task.target.ignored_take_part = true;
+        task.curve = curve;
         task.dlogits = dlogits;
         double mass_of_classes = 0.0;
         if (class_coef) {
@@ -185,59 +186,56 @@ struct Rows {
             mass_of_classes = uniform * static_cast<double>(n_classes);
             task.class_coef = {&uniform, 0};
         }
-        ptrdiff_t chunk = kChunk;
-        if (probs.data) chunk = std::clamp<ptrdiff_t>(kCached / (n_classes * element_size(probs.dtype)), 1, kChunk);
-        for (ptrdiff_t start = begin; start < end; start += chunk)
-            run_chunk(task, start, std::min(chunk, end - start), mass_of_classes);
+        for (ptrdiff_t start = begin; start < end; start += kChunk)
+            run_chunk(task, start, std::min(kChunk, end - start), mass_of_classes);
     }
 
     void run_chunk(RowsTask& task, ptrdiff_t start, ptrdiff_t count, double mass_of_classes) const {
-        double a[kChunk], b[kChunk], softmax[kChunk], of_target[kChunk];
-        double max[kChunk], log_sum[kChunk], label_logit[kChunk], mean_logit[kChunk];
+        double label_coef[kChunk], target_coef[kChunk], classes_coef[kChunk], softmax_coef[kChunk], square_coef[kChunk];
+        double max[kChunk], log_sum[kChunk], target_logit[kChunk], mean_logit[kChunk], mass[kChunk];
         int64_t likeliest[kChunk];
         // Kernels count from the first row of all, chunks from their own.
-        const auto of_all = [start](double* values) {
-            return reinterpret_cast<double*>(reinterpret_cast<uintptr_t>(values) - start * sizeof(double));
+        const auto of_all = [start](auto* values) {
+            return reinterpret_cast<decltype(values)>(reinterpret_cast<uintptr_t>(values) - start * sizeof *values);
         };
-        std::fill_n(of_target, count, 1.0);
-        for (ptrdiff_t i = 0; probs.data && i < count; ++i) of_target[i] = mass_of_probs(start + i);
         if (dlogits.data) {
-            const bool with_label = read(*by_label, start, count, a);
-            const bool with_lse = read(*by_lse, start, count, softmax);
+            read(*by_label, start, count, label_coef);
             for (ptrdiff_t i = 0; i < count; ++i) {
-                a[i] = with_label && of_target[i] != 0.0 ? -a[i] : 0.0;
-                softmax[i] = with_lse ? softmax[i] - a[i] * of_target[i] : -a[i] * of_target[i];
+                target_coef[i] = -label_coef[i];
+                softmax_coef[i] = label ? label_coef[i] : 0.0;
             }
-            if (read(*by_classes, start, count, b)) {
+            if (read(*by_classes, start, count, classes_coef)) {
                 for (ptrdiff_t i = 0; i < count; ++i) {
-                    softmax[i] += mass_of_classes * b[i];
-                    b[i] = -b[i];
+                    softmax_coef[i] += mass_of_classes * classes_coef[i];
+                    classes_coef[i] = -classes_coef[i];
                 }
-                task.coef_class = {of_all(b), 1};
+                task.coef_class = {of_all(classes_coef), 1};
             }
-            task.coef_softmax = {of_all(softmax), 1};
-            task.coef_target = {of_all(a), 1};
+            if (read(*by_square, start, count, square_coef)) task.coef_square = {of_all(square_coef), 1};
+            if (probs.data) {
+                task.coef_mass = {of_all(label_coef), 1};
+                task.predicted = of_all(likeliest);
+            }
+            task.coef_softmax = {of_all(softmax_coef), 1};
+            task.coef_target = {of_all(target_coef), 1};
         }
-        if (probs.data && dlogits.data)
-            task.predicted =
-                reinterpret_cast<int64_t*>(reinterpret_cast<uintptr_t>(likeliest) - start * sizeof(int64_t));
         if (task.predicted || size_of(*nll) || size_of(*classes_nll) || size_of(*lse)) {
             task.max = of_all(max);
             task.log_sum = of_all(log_sum);
-            task.target_logit = of_all(label_logit);
+            task.target_logit = of_all(target_logit);
+            if (probs.data) task.target_mass = of_all(mass);
             if (task.class_coef.data) task.mean_logit = of_all(mean_logit);
         }
         active->rows(task, start, start + count);
         if (!task.log_sum) return;
-        for (ptrdiff_t i = 0; task.predicted && i < count; ++i)
-            if (log_sum[i] < kLogTwo && softmax[i] != 0.0)
-                set_likeliest(task, start + i, likeliest[i], softmax[i], softmax[i] * -std::expm1(-log_sum[i]));
         for (ptrdiff_t i = 0; i < count; ++i) {
-            max[i] += log_sum[i];
-            label_logit[i] = of_target[i] == 0.0 ? 0.0 : of_target[i] * log_sum[i] - label_logit[i];
+            if (task.predicted && log_sum[i] < kLogTwo) set_likeliest(task, start + i, max[i] + log_sum[i]);
+            const double target_mass = probs.data ? mass[i] : 1.0;
+            target_logit[i] = target_mass == 0.0 ? 0.0 : target_mass * log_sum[i] - target_logit[i];
             if (task.mean_logit) mean_logit[i] = mass_of_classes * log_sum[i] - mean_logit[i];
+            max[i] += log_sum[i];
         }
-        write(label_logit, start, count, *nll);
+        write(target_logit, start, count, *nll);
         if (task.mean_logit) write(mean_logit, start, count, *classes_nll);
         write(max, start, count, *lse);
     }
@@ -259,13 +257,19 @@ struct Rows {
         return sum;
     }
 
-    // The gradient of a class with p > 1/2, of a target of probabilities: from 1 - p, where p and target may be alike.
-    void set_likeliest(const RowsTask& task, ptrdiff_t i, int64_t k, double softmax, double of_others) const {
+    // The gradient of the class with p > 1/2 in row i, of a target of probabilities: from 1 - p, where p and target may
+    // be alike, and from a mass to all digits.
+    void set_likeliest(const RowsTask& task, ptrdiff_t i, double lse) const {
+        const int64_t k = task.predicted[i];
         double target = 0.0;
         with_type(probs.dtype, [&](auto type) {
             target = widen(*reinterpret_cast<const decltype(type)*>(row_of(probs, i) + k * probs.class_stride));
         });
+        const double mass = mass_of_probs(i), of_mass = task.coef_mass[i] + 2.0 * task.coef_square[i] * lse;
+        const double softmax = task.coef_softmax[i] + (mass == 0.0 ? 0.0 : of_mass * mass);
+        if (softmax == 0.0) return;
         const double of_target = task.coef_target[i] * target + task.coef_class[i] * task.class_coef[k];
+        const double of_others = softmax * -std::expm1(-task.log_sum[i]);
         with_type(dlogits.dtype, [&](auto type) {
             auto& out = *reinterpret_cast<decltype(type)*>(row_of(dlogits, i) + k * dlogits.class_stride);
             narrow(scale * ((softmax + of_target) - of_others), out);
@@ -278,11 +282,13 @@ struct Rows {
 // asked for:
 //
 //     nll = Σ t_k nll_k      classes_nll = Σ c_k nll_k      lse = log Σ exp z_k
-//     dlogits = the derivative of  by_label · nll + by_classes · classes_nll + by_lse · lse
+//     dlogits = the derivative of  by_label · f(nll) + by_classes · classes_nll + by_square · lse² Σ t_k
 //
-// c are the class coefficients; without any they are all `uniform`. Coefficients of a row that are not there are 0, and
-// where all of its own are 0 its gradient is, whatever its logits are. An array without entries is not there, or not
-// asked for. vmap puts axes in front of every array: then there are class coefficients for each part of the rows.
+// f is the Curve of the five numbers that are its attributes; only of a label may it be another than nll itself, and
+// then there is no by_classes. c are the class coefficients; without any they are all `uniform`. Coefficients of a row
+// that are not there are 0, and where all of its own are 0 its gradient is, whatever its logits are. An array without
+// entries is not there, or not asked for; by_label is there where dlogits is. vmap puts axes in front of every array:
+// then there are class coefficients for each part of the rows.
 xla::Error* rows(xla::CallFrame* frame) {
     const xla::Call call(frame);
     if (call.is_query()) return call.answer();
@@ -294,7 +300,7 @@ xla::Error* rows(xla::CallFrame* frame) {
     Rows task{};
     task.by_label = &call.argument(2);
     task.by_classes = &call.argument(3);
-    task.by_lse = &call.argument(4);
+    task.by_square = &call.argument(4);
     task.nll = &call.result(0);
     task.classes_nll = &call.result(1);
     task.lse = &call.result(2);
@@ -308,6 +314,13 @@ xla::Error* rows(xla::CallFrame* frame) {
     if (!call.attribute("axis", axis) || !call.attribute("scale", task.scale) ||
         !call.attribute("uniform", task.uniform) || axis < 1 || axis > logits.rank)
         return call.refuse("xent_rows needs axis, scale and uniform");
+    Curve curve;
+    if (!call.attribute("linear", curve.linear) || !call.attribute("bounded", curve.bounded) ||
+        !call.attribute("power", curve.power) || !call.attribute("focused", curve.focused) ||
+        !call.attribute("focus", curve.focus))
+        return call.refuse("xent_rows needs the five numbers of a curve");
+    const bool curved = curve.linear != 1.0 || curve.bounded != 0.0 || curve.focused != 0.0;
+    if (curved) task.curve = &curve;
     const int64_t size = size_of(logits);
     if (size == 0) return call.refuse("xent_rows takes logits with entries");
     const int64_t n_classes = logits.dims[logits.rank - axis], n_rows = size / n_classes;
@@ -316,9 +329,11 @@ xla::Error* rows(xla::CallFrame* frame) {
     const int64_t n_coefs = size_of(class_coef), of_gradient = size_of(dlogits);
     const int64_t n_groups = std::max<int64_t>(1, n_coefs / n_classes);
     if (size_of(target) != (labels ? n_rows : size) || !fits(*task.by_label, n_rows) ||
-        !fits(*task.by_classes, n_rows) || !fits(*task.by_lse, n_rows) || !fits(*task.nll, n_rows) ||
+        !fits(*task.by_classes, n_rows) || !fits(*task.by_square, n_rows) || !fits(*task.nll, n_rows) ||
         !fits(*task.classes_nll, n_rows) || !fits(*task.lse, n_rows) || !is_real(class_coef) ||
-        n_coefs % n_classes != 0 || n_rows % (n_groups * inner) != 0 || (of_gradient != 0 && of_gradient != size))
+        n_coefs % n_classes != 0 || n_rows % (n_groups * inner) != 0 ||
+        (of_gradient != 0 && (of_gradient != size || size_of(*task.by_label) == 0)) ||
+        (curved && !(labels && size_of(*task.by_classes) == 0)))
         return call.refuse("xent_rows takes one number for each row and for each class");
 
     task.logits = view_of<const char>(logits.data, dtype, n_rows, n_classes, inner);

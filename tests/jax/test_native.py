@@ -1,5 +1,6 @@
 """The losses through the compiled kernels, beside the same losses in XLA's own operations: both ways are right."""
 
+import dataclasses
 import math
 import os
 import subprocess
@@ -217,18 +218,59 @@ def test_gradients_by_everything(way, eps):
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13), actual, expected)
 
 
-def test_z_loss_and_focal(way):
+CURVES = {  # of p, as their papers write them
+    xent.Focal(2.0): lambda p: -((1 - p) ** 2) * jnp.log(p),
+    xent.Focal(0.5): lambda p: -jnp.sqrt(1 - p) * jnp.log(p),
+    xent.Focal(0.0): lambda p: -jnp.log(p),
+    xent.Poly1(1.5): lambda p: -jnp.log(p) + 1.5 * (1 - p),
+    xent.GeneralizedCrossEntropy(0.7): lambda p: (1 - p**0.7) / 0.7,
+    xent.SymmetricCrossEntropy(0.3, 2.0): lambda p: -0.3 * jnp.log(p) + 8.0 * (1 - p),
+}
+
+
+@pytest.mark.parametrize("loss", CURVES, ids=xent.losses.describe)
+def test_derivatives_of_curves(way, loss):
+    """By logits, class weights and row weights, first and second ones; a row is ignored, another has no weight."""
+    curve, loss = CURVES[loss], dataclasses.replace(loss, z_loss=0.3)
     with jax.enable_x64(True):
-        z, y = jnp.asarray(rng.normal(size=(6, 4))), jnp.asarray(rng.integers(4, size=6))
+        z, y = jnp.asarray(rng.normal(size=(6, 4))).at[3].set(nan), jnp.array([0, 3, 2, -1, 1, 1])
+        w, s = jnp.array([0.5, 0.7, 2.0, 1.0]), jnp.asarray(rng.uniform(size=6)).at[2].set(0.0)
 
-        def plain(z: Any) -> Any:
-            nll = -jnp.take_along_axis(jax.nn.log_softmax(z / 2), y[:, None], 1)[:, 0]
-            return ((1 - jnp.exp(-nll)) ** 2 * nll + 0.3 * jax.nn.logsumexp(z / 2, axis=1) ** 2).mean()
+        def ours(z: Any, w: Any, s: Any) -> Any:
+            return loss(z, y, weight=w, sample_weight=s, temperature=2.0, ignore_index=-1)
 
-        loss = xent.Focal(2.0, z_loss=0.3)
-        for transform in (lambda f: f, jax.grad, jax.hessian):
-            actual = transform(lambda z: loss(z, y, temperature=2.0))(z)
-            np.testing.assert_allclose(actual, transform(plain)(z), rtol=1e-11, atol=1e-13)
+        def plain(z: Any, w: Any, s: Any) -> Any:
+            live = jnp.array([0, 1, 2, 4, 5])
+            z, y_, s = z[live] / 2, y[live], s[live]
+            values = curve(jax.nn.softmax(z)[jnp.arange(5), y_]) + 0.3 * jax.nn.logsumexp(z, axis=1) ** 2
+            return (s * w[y_] * values).sum() / (s * w[y_]).sum()
+
+        every = (0, 1, 2)
+        for transform in (lambda f: f, lambda f: jax.grad(f, every), lambda f: jax.hessian(f, every)):
+            actual, expected = (transform(f)(z, w, s) for f in (ours, plain))
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13), actual, expected)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+@pytest.mark.parametrize("gap", [-90.0, -10.0, 1.0, 8.0, 30.0])
+def test_a_focal_row_keeps_its_digits(way, reduction, gap):
+    """Right or wrong by far, in float32: the focal loss of p as near to 0 and 1 as exp(-|gap|) is."""
+    p = 1 / (1 + mp.exp(-mp.mpf(gap)))
+    wrong, nll = 1 / (1 + mp.exp(mp.mpf(gap))), -mp.log(p)
+    by_gap = -(wrong**1.5) * (wrong + 1.5 * p * nll)  # f'(nll) d nll / d gap
+    loss = xent.Focal(1.5, alpha=(2.0, 1.0))
+    value, pull = jax.vjp(lambda z: loss(z, [0], reduction=reduction), jnp.array([[gap, 0.0]], jnp.float32))
+    np.testing.assert_allclose(np.ravel(value), float(2 * wrong**1.5 * nll), rtol=3e-6)
+    (grad,) = pull(jnp.ones_like(value))
+    np.testing.assert_allclose(grad, [[float(2 * by_gap), float(-2 * by_gap)]], rtol=3e-6)
+
+
+def test_what_is_reduced_takes_one_pass():
+    z, y = jnp.ones((4, 3)), jnp.zeros(4, int)
+    q = jnp.full((4, 3), 1 / 3)
+    for loss in (xent.CrossEntropy(label_smoothing=0.1, z_loss=0.1), *CURVES):
+        assert program(jax.value_and_grad(loss), z, y).count("custom_call @xent_rows") == 1
+    assert program(jax.value_and_grad(xent.CrossEntropy(z_loss=0.1)), z, q).count("custom_call @xent_rows") == 1
 
 
 # ---- targets that are probabilities
@@ -285,6 +327,43 @@ def test_a_confident_row_whose_target_is_one_hot_keeps_its_digits(way, gap, n_cl
         _, pull = jax.vjp(lambda z, r=reduction: xent.cross_entropy(z, target, temperature=0.5, reduction=r), logits)
         upstream = jnp.ones(2 if reduction == "none" else ())
         np.testing.assert_allclose(pull(upstream)[0], grads, rtol=2e-6, atol=1e-37)
+
+
+@pytest.mark.parametrize("n_classes", [3, 100])
+def test_a_confident_row_whose_target_is_nearly_one_hot_keeps_its_digits(n_classes):
+    """All that is left of the gradient of the likeliest class is what float32 rounds away from 1."""
+    logits = jnp.zeros((1, n_classes), jnp.float32).at[0, 1].set(21.0)
+    target = jnp.full((1, n_classes), 3e-10, jnp.float32).at[0, 1].set(1.0 - 2.0**-24)
+    q = [mp.mpf(float(each)) for each in target[0]]
+    exps = [mp.exp(mp.mpf(float(each))) for each in logits[0]]
+    mass, total = mp.fsum(q), mp.fsum(exps)
+    expected = [[float(mass * e / total - t) for e, t in zip(exps, q, strict=True)]]
+    grad = jax.grad(lambda z: xent.cross_entropy(z, target, reduction="sum"))(logits)
+    np.testing.assert_allclose(grad, expected, rtol=2e-6)
+
+
+@pytest.mark.parametrize("n_classes", [3, 70])
+def test_z_loss_of_probabilities_of_any_mass(way, n_classes):
+    """By logits and target; a row of mass 0 has none, its logits NaN or not."""
+    with jax.enable_x64(True):
+        z = jnp.asarray(rng.normal(size=(5, n_classes))).at[4].set(nan)
+        q = jnp.asarray(rng.dirichlet(np.ones(n_classes), size=5)) * jnp.array([1.0, 0.3, 2.0, 0.0, 0.0])[:, None]
+
+        @jax.jit  # where no number is read, none is refused
+        def ours(z: Any, q: Any) -> Any:
+            return xent.CrossEntropy(z_loss=0.2)(z, q, reduction="sum", temperature=2.0)
+
+        def plain(z: Any, q: Any) -> Any:
+            z, q = z[:4] / 2, q[:4]
+            square = jax.nn.logsumexp(z, axis=1, keepdims=True) ** 2
+            return (q * (0.2 * square - jax.nn.log_softmax(z))).sum()
+
+        (value, grads), (expected, expected_grads) = (jax.value_and_grad(f, (0, 1))(z, q) for f in (ours, plain))
+        np.testing.assert_allclose(value, expected, rtol=1e-11)
+        np.testing.assert_allclose(grads[0], expected_grads[0], rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(grads[1][:4], expected_grads[1][:4], rtol=1e-11)
+        actual, expected = (jax.hessian(f)(z[:4], q[:4]) for f in (ours, plain))
+        np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-13)
 
 
 def test_classes_of_no_probability_may_be_impossible(way):

@@ -14,6 +14,7 @@ from xent import kernels
 from xent.jax._arithmetic import computed_in
 
 compiled = kernels.compiled()
+_NLL = (1.0, 0.0, 1.0, 0.0, 0.0)  # nll itself, as ``curve_terms``
 _DTYPES = (jnp.float64, jnp.float32, jnp.float16, jnp.bfloat16)
 
 if compiled is not None:
@@ -39,6 +40,7 @@ def rows(
     target: Array,
     axis: int,
     scale: float,
+    curve: Sequence[float] | None,
     class_coef: Array | float,
     coefs: Sequence[Array | None],
     *,
@@ -46,13 +48,15 @@ def rows(
 ) -> tuple[Array | None, ...]:
     """Return (nll, classes_nll, lse, dlogits) of rows whose classes lie along ``axis`` ≥ 0, None for what is unwanted.
 
-    ``coefs``, those of the three numbers in dlogits, are one a row and keep the class axis, and so do labels (int32).
+    ``curve`` is a loss's ``curve_terms``, None for nll itself. ``coefs``, those of f(nll), classes_nll and lse² in
+    dlogits, are one a row and keep the class axis, and so do labels (int32).
     """
     dtype = computed_in(logits)
     nothing = jnp.zeros(0, dtype)
     of_rows = (*logits.shape[:axis], 1, *logits.shape[axis + 1 :])
     if jnp.issubdtype(target.dtype, jnp.floating) and target.dtype not in _DTYPES:
         target = target.astype(dtype)
+    of_curve = zip(("linear", "bounded", "power", "focused", "focus"), curve or _NLL, strict=True)
     uniform = class_coef if isinstance(class_coef, float) else 0.0
     kinds = ((of_rows, dtype),) * 3 + ((logits.shape, logits.dtype),)
     results = [
@@ -68,5 +72,6 @@ def rows(
         axis=np.int64(logits.ndim - axis),
         scale=np.float64(scale),
         uniform=np.float64(uniform),
+        **{name: np.float64(each) for name, each in of_curve},
     )
     return tuple(each if want else None for each, want in zip(found, wanted, strict=True))
