@@ -48,6 +48,7 @@ class Plain:
     def optax(logits, target):
         return optax.softmax_cross_entropy_with_integer_labels(logits, target).mean()
 
+    ours_jax = staticmethod(xent.cross_entropy)
     ours_numpy = staticmethod(xent.value_and_grad(xent.cross_entropy))
 
     @staticmethod
@@ -72,6 +73,10 @@ class Segmentation(Plain):
         live = target != -100
         each = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.where(live, target, 0), axis=1)
         return jnp.where(live, each, 0.0).sum() / live.sum()
+
+    @staticmethod
+    def ours_jax(logits, target):
+        return xent.cross_entropy(logits, target, axis=1)
 
     @staticmethod
     def ours_numpy(logits, target):
@@ -114,6 +119,10 @@ class SmoothingAndWeights(Plain):
         return optax.softmax_cross_entropy(logits, smoothed * weight).sum() / weight[target].sum()
 
     @staticmethod
+    def ours_jax(logits, target, weight):
+        return xent.cross_entropy(logits, target, weight=weight, label_smoothing=0.1)
+
+    @staticmethod
     def ours_numpy(logits, target, weight):
         return xent.value_and_grad(xent.cross_entropy)(logits, target, weight=weight, label_smoothing=0.1)
 
@@ -152,6 +161,7 @@ class Focal(Plain):
         nll = optax.softmax_cross_entropy_with_integer_labels(logits, target)
         return ((1.0 - jnp.exp(-nll)) ** 2 * nll).mean()
 
+    ours_jax = staticmethod(_focal)
     ours_numpy = staticmethod(xent.value_and_grad(_focal))
 
     @staticmethod
@@ -175,6 +185,10 @@ class Soft(Plain):
     @staticmethod
     def optax(logits, target):
         return optax.softmax_cross_entropy(logits, target).mean()
+
+    @staticmethod
+    def ours_jax(logits, target):
+        return xent.cross_entropy(logits, target, mean="torch")  # of the rows, whatever bfloat16 made of their masses
 
     @staticmethod
     def numpy(logits, target):
@@ -211,6 +225,7 @@ class SigmoidFocal(Plain):
     def optax(logits, target):
         return optax.sigmoid_focal_loss(logits, target, alpha=0.25, gamma=2.0).mean()
 
+    ours_jax = staticmethod(_sigmoid_focal.binary)
     ours_numpy = staticmethod(xent.value_and_grad(_sigmoid_focal.binary))
 
     @staticmethod
@@ -276,6 +291,7 @@ def contestants(loss: type[Plain], tensors: tuple[Tensor, ...]) -> dict[str, Cal
         "eager": lambda: of_torch(loss.eager, *tensors),
         "compile": lambda: of_torch(torch.compile(loss.eager, fullgraph=True, dynamic=False), *tensors),
         "jax": lambda: of_jax(loss.optax, *tensors),
+        "ours_jax": lambda: of_jax(loss.ours_jax, *tensors),
     }
     if tensors[0].dtype != torch.bfloat16:  # which NumPy does not have
         made["numpy"] = lambda: of_numpy(loss.numpy, *tensors)
