@@ -17,9 +17,10 @@
 namespace xent {
 namespace {
 
-constexpr ptrdiff_t kSmall = 1 << 15;  // logits for which waking threads costs more than it saves
-constexpr ptrdiff_t kLarge = 1 << 23;  // bytes of an array that comes straight from the operating system
-constexpr ptrdiff_t kChunk = 512;      // rows whose numbers are widened together, at most
+constexpr ptrdiff_t kSmall = 1 << 15;   // logits for which waking threads costs more than it saves
+constexpr ptrdiff_t kLarge = 1 << 23;   // bytes of an array that comes straight from the operating system
+constexpr ptrdiff_t kChunk = 512;       // rows whose numbers are widened together, at most
+constexpr ptrdiff_t kCached = 1 << 17;  // bytes of a target's rows that are summed and then used
 constexpr double kLogTwo = 0.6931471805599453;
 
 // ---- threads --------------------------------------------------------------------------------------------------------
@@ -186,23 +187,26 @@ struct Rows {
             mass_of_classes = uniform * static_cast<double>(n_classes);
             task.class_coef = {&uniform, 0};
         }
-        for (ptrdiff_t start = begin; start < end; start += kChunk)
-            run_chunk(task, start, std::min(kChunk, end - start), mass_of_classes);
+        ptrdiff_t chunk = kChunk;
+        if (probs.data) chunk = std::clamp<ptrdiff_t>(kCached / (n_classes * element_size(probs.dtype)), 1, kChunk);
+        for (ptrdiff_t start = begin; start < end; start += chunk)
+            run_chunk(task, start, std::min(chunk, end - start), mass_of_classes);
     }
 
     void run_chunk(RowsTask& task, ptrdiff_t start, ptrdiff_t count, double mass_of_classes) const {
-        double label_coef[kChunk], target_coef[kChunk], classes_coef[kChunk], softmax_coef[kChunk], square_coef[kChunk];
-        double max[kChunk], log_sum[kChunk], target_logit[kChunk], mean_logit[kChunk], mass[kChunk];
+        double mass[kChunk], softmax_coef[kChunk], target_coef[kChunk], classes_coef[kChunk], square_coef[kChunk];
+        double max[kChunk], log_sum[kChunk], target_logit[kChunk], mean_logit[kChunk];
         int64_t likeliest[kChunk];
         // Kernels count from the first row of all, chunks from their own.
         const auto of_all = [start](auto* values) {
             return reinterpret_cast<decltype(values)>(reinterpret_cast<uintptr_t>(values) - start * sizeof *values);
         };
+        for (ptrdiff_t i = 0; i < count; ++i) mass[i] = probs.data ? mass_of_probs(start + i) : 1.0;
         if (dlogits.data) {
-            read(*by_label, start, count, label_coef);
+            read(*by_label, start, count, target_coef);
             for (ptrdiff_t i = 0; i < count; ++i) {
-                target_coef[i] = -label_coef[i];
-                softmax_coef[i] = label ? label_coef[i] : 0.0;
+                target_coef[i] = mass[i] == 0.0 ? 0.0 : -target_coef[i];
+                softmax_coef[i] = -target_coef[i] * mass[i];
             }
             if (read(*by_classes, start, count, classes_coef)) {
                 for (ptrdiff_t i = 0; i < count; ++i) {
@@ -211,11 +215,11 @@ struct Rows {
                 }
                 task.coef_class = {of_all(classes_coef), 1};
             }
-            if (read(*by_square, start, count, square_coef)) task.coef_square = {of_all(square_coef), 1};
-            if (probs.data) {
-                task.coef_mass = {of_all(label_coef), 1};
-                task.predicted = of_all(likeliest);
+            if (read(*by_square, start, count, square_coef)) {
+                for (ptrdiff_t i = 0; i < count; ++i) square_coef[i] *= mass[i];
+                task.coef_square = {of_all(square_coef), 1};
             }
+            if (probs.data) task.predicted = of_all(likeliest);
             task.coef_softmax = {of_all(softmax_coef), 1};
             task.coef_target = {of_all(target_coef), 1};
         }
@@ -223,15 +227,13 @@ struct Rows {
             task.max = of_all(max);
             task.log_sum = of_all(log_sum);
             task.target_logit = of_all(target_logit);
-            if (probs.data) task.target_mass = of_all(mass);
             if (task.class_coef.data) task.mean_logit = of_all(mean_logit);
         }
         active->rows(task, start, start + count);
         if (!task.log_sum) return;
         for (ptrdiff_t i = 0; i < count; ++i) {
             if (task.predicted && log_sum[i] < kLogTwo) set_likeliest(task, start + i, max[i] + log_sum[i]);
-            const double target_mass = probs.data ? mass[i] : 1.0;
-            target_logit[i] = target_mass == 0.0 ? 0.0 : target_mass * log_sum[i] - target_logit[i];
+            target_logit[i] = mass[i] == 0.0 ? 0.0 : mass[i] * log_sum[i] - target_logit[i];
             if (task.mean_logit) mean_logit[i] = mass_of_classes * log_sum[i] - mean_logit[i];
             max[i] += log_sum[i];
         }
@@ -240,6 +242,7 @@ struct Rows {
         write(max, start, count, *lse);
     }
 
+    // In double, unlike the kernels: what the likeliest class is given is the little by which this exceeds its target.
     double mass_of_probs(ptrdiff_t i) const {
         double sum = 0.0;
         with_type(probs.dtype, [&](auto type) {
@@ -258,15 +261,14 @@ struct Rows {
     }
 
     // The gradient of the class with p > 1/2 in row i, of a target of probabilities: from 1 - p, where p and target may
-    // be alike, and from a mass to all digits.
+    // be alike.
     void set_likeliest(const RowsTask& task, ptrdiff_t i, double lse) const {
         const int64_t k = task.predicted[i];
         double target = 0.0;
         with_type(probs.dtype, [&](auto type) {
             target = widen(*reinterpret_cast<const decltype(type)*>(row_of(probs, i) + k * probs.class_stride));
         });
-        const double mass = mass_of_probs(i), of_mass = task.coef_mass[i] + 2.0 * task.coef_square[i] * lse;
-        const double softmax = task.coef_softmax[i] + (mass == 0.0 ? 0.0 : of_mass * mass);
+        const double softmax = task.coef_softmax[i] + 2.0 * task.coef_square[i] * lse;
         if (softmax == 0.0) return;
         const double of_target = task.coef_target[i] * target + task.coef_class[i] * task.class_coef[k];
         const double of_others = softmax * -std::expm1(-task.log_sum[i]);

@@ -60,7 +60,8 @@ struct Curve {
 // The rows of a loss: their statistics, and what these coefficients make of them,
 //   value = coef_softmax · log_sum + coef_target · target_logit + coef_class · mean_logit + coef_square · lse²
 //   dlogits = coef_softmax · softmax + coef_target · target + coef_class · class_coef + coef_square · (lse²)'
-// where a matrix target's mass, Σ of its weights, times coef_mass is added to coef_softmax and multiplies coef_square.
+// With a coef_mass, that times a matrix target's mass, Σ of its weights, is added to coef_softmax, and coef_square is
+// multiplied with the mass.
 // With a curve, value is coef_softmax · f(nll) + coef_square · lse² and f' multiplies coef_softmax and coef_target.
 // Results whose pointer is null are not computed.
 struct RowsTask {

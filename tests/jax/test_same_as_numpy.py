@@ -337,9 +337,10 @@ def test_compiled_edges(loss, of, dtype):
 @pytest.mark.parametrize("target", [INDEX, PROBS], ids=["index", "probs"])
 def test_what_runs_on_other_platforms(target, monkeypatch):
     """Where XLA fuses well the sums are taken in one way for all rows."""
-    from xent.jax import _softmax
+    from xent.jax import _rows, _softmax
 
-    monkeypatch.setattr(_softmax, "_on_platform", lambda on_cpu, elsewhere, *arrays: elsewhere(*arrays))
+    for module in (_rows, _softmax):
+        monkeypatch.setattr(module, "on_platform", lambda on_cpu, elsewhere, *arrays: elsewhere(*arrays))
     for loss in (xent.CrossEntropy(), xent.CrossEntropy(label_smoothing=0.1, z_loss=0.1), xent.Focal(2.0)):
         check_softmax(loss, target, OPTIONS["everything"])
     check_softmax(xent.CrossEntropy(), np.array([0, 1]), {}, np.array([[800.0, 0.0], [-inf, 0.0]]))
