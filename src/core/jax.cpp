@@ -224,19 +224,20 @@ struct Rows {
             task.coef_target = {of_all(target_coef), 1};
         }
         if (task.predicted || size_of(*nll) || size_of(*classes_nll) || size_of(*lse)) {
-            task.max = of_all(max);
+            if (task.predicted || size_of(*lse)) task.max = of_all(max);
             task.log_sum = of_all(log_sum);
             task.target_logit = of_all(target_logit);
             if (task.class_coef.data) task.mean_logit = of_all(mean_logit);
         }
         active->rows(task, start, start + count);
         if (!task.log_sum) return;
-        for (ptrdiff_t i = 0; i < count; ++i) {
-            if (task.predicted && log_sum[i] < kLogTwo) set_likeliest(task, start + i, max[i] + log_sum[i]);
+        for (ptrdiff_t i = 0; task.predicted && i < count; ++i)
+            if (log_sum[i] < kLogTwo) set_likeliest(task, start + i, max[i] + log_sum[i]);
+        for (ptrdiff_t i = 0; i < count; ++i)
             target_logit[i] = mass[i] == 0.0 ? 0.0 : mass[i] * log_sum[i] - target_logit[i];
-            if (task.mean_logit) mean_logit[i] = mass_of_classes * log_sum[i] - mean_logit[i];
-            max[i] += log_sum[i];
-        }
+        for (ptrdiff_t i = 0; task.mean_logit && i < count; ++i)
+            mean_logit[i] = mass_of_classes * log_sum[i] - mean_logit[i];
+        for (ptrdiff_t i = 0; task.max && i < count; ++i) max[i] += log_sum[i];
         write(target_logit, start, count, *nll);
         if (task.mean_logit) write(mean_logit, start, count, *classes_nll);
         write(max, start, count, *lse);
