@@ -252,6 +252,10 @@ template <class Real, Power kPower, bool kMargin, bool kPlain, bool kGradient>
             slope = only(inside, zero * by_zero) - one * by_one;
         }
 
+        // Where neither label has a part, the logit may be NaN.
+        const Mask<Real> asked = mask<Real>(one != 0) | mask<Real>(zero != 0);
+        value = only(asked, value);
+        slope = only(asked, slope);
         if (!kPlain) {
             value = times(weights[k], value);
             slope = times(weights[k], slope);

@@ -56,25 +56,30 @@ struct Coefficients {
         const RowTarget& target = task.target;
         double class_mass = 1.0;
         uniform = 1.0 / static_cast<double>(n_classes);
-        if (how.spread != 0.0) task.class_coef = {&uniform, 0};
-        if (how.spread != 0.0 && (how.class_weight || how.class_factor)) {
+        double spread = how.spread;
+        if (spread != 0.0) task.class_coef = {&uniform, 0};
+        if (spread != 0.0 && (how.class_weight || how.class_factor)) {
             by_class = numbers(n_classes);
             class_mass = 0.0;
-            for (ptrdiff_t k = 0; k < n_classes; ++k)
+            bool any = false;
+            for (ptrdiff_t k = 0; k < n_classes; ++k) {
                 class_mass += by_class[k] = how.weight_of(k) * how.factor_of(k) * uniform;
+                any |= by_class[k] != 0.0;
+            }
             task.class_coef = {by_class.get(), 1};
+            if (!any) spread = 0.0;  // a row of which nothing is asked has no gradient, whatever its logits are
         }
         Column* const parts[] = {&task.coef_softmax, &task.coef_target, &task.coef_class, &task.coef_mass,
                                  &task.coef_square};
         const auto of_row = [&](double each, double weight, double factor, double* to, ptrdiff_t step) {
             const double of_label = target.index ? weight * factor : 1.0;
-            to[0] = each * how.spread * class_mass + (target.index ? each * how.keep * of_label : 0.0);
+            to[0] = each * spread * class_mass + (target.index ? each * how.keep * of_label : 0.0);
             to[step] = -each * how.keep * of_label;
-            to[2 * step] = -each * how.spread;
+            to[2 * step] = -each * spread;
             to[3 * step] = target.index ? 0.0 : each * how.keep;
             to[4 * step] = each * how.z_loss * (target.index ? weight : 1.0);
         };
-        const bool used[] = {true, true, how.spread != 0.0, !target.index, how.z_loss != 0.0};
+        const bool used[] = {true, true, spread != 0.0, !target.index, how.z_loss != 0.0};
         const bool unlike = how.row_weight || (target.index && (how.class_weight || how.class_factor));
         if (unlike) {
             columns = numbers(5 * n);

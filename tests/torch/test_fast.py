@@ -548,3 +548,22 @@ def test_nan_among_entries_is_not_hidden_by_a_margin():
     assert value.isnan()
     (gradient,) = torch.autograd.grad(value, logits)
     assert gradient[0].isnan().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_what_nothing_is_asked_of_may_be_anything(dtype, bad):
+    """Entries of a label without weight, and rows of classes without any, smoothed: no value, no gradient."""
+    logits = torch.tensor([[1.0, -2.0], [bad, 0.5]], dtype=dtype, requires_grad=True)
+    target = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=dtype)
+    alone = xent.Focal(2.0, alpha=1.0)  # negatives have no weight
+    value = xent.torch.binary_cross_entropy_with_logits(logits, target, loss=alone, reduction="sum")
+    sigmoids = torch.sigmoid(torch.tensor([1.0, 0.5], dtype=torch.float64))
+    torch.testing.assert_close(value.double(), (-((1 - sigmoids) ** 2) * sigmoids.log()).sum(), rtol=4e-3, atol=0)
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert gradient[1, 0] == 0 and gradient[0, 0] < 0
+
+    weight = torch.tensor([0.0, 0.0], dtype=dtype)
+    value = xent.torch.cross_entropy(logits, torch.tensor([0, 1]), weight, label_smoothing=0.1, reduction="sum")
+    assert value == 0
+    assert torch.equal(torch.autograd.grad(value, logits)[0], torch.zeros_like(logits))
