@@ -114,8 +114,8 @@ def cross_entropy(
         loss, smoothing, z_loss, temperature, softcap, prior, prior_strength, sample_weight, mining, mean, normalizer,
         empty, return_stats, loss_dtype, inplace,
     )  # fmt: skip
-    if extra == _TORCH_HAS_NONE and size_average is None and reduce is None:
-        usual = _reduced.quick(input, target, weight, ignore_index, reduction, label_smoothing)
+    if extra[1:] == _LOSS_ALONE and size_average is None and reduce is None:
+        usual = _reduced.quick(input, target, weight, ignore_index, reduction, label_smoothing, loss)
         if usual is not None:
             return usual
     if has_torch_function_variadic(input, target, weight):
@@ -295,7 +295,7 @@ def binary_cross_entropy_with_logits(
 #: The keywords that torch does not have, with their defaults.
 _SOFTMAX_EXTRA: dict[str, Any] = cross_entropy.__kwdefaults__ or {}
 _SIGMOID_EXTRA: dict[str, Any] = binary_cross_entropy_with_logits.__kwdefaults__ or {}
-_TORCH_HAS_NONE = tuple(_SOFTMAX_EXTRA.values())
+_LOSS_ALONE = tuple(_SOFTMAX_EXTRA.values())[1:]  # none of them given but the first, the loss
 
 
 def softmax_loss(loss: Loss, function: str, logits: Tensor, target: Any, options: Options) -> Any:

@@ -35,19 +35,32 @@ def knows(loss: Loss, is_index: bool) -> bool:
 
 
 def quick(
-    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, label_smoothing: float
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    loss: Any,
 ) -> Tensor | None:
-    """Return torch's cross_entropy of class indices, reduced; None where its arguments are not what is usual."""
+    """Return torch's cross_entropy, or another loss of rows, reduced; None where its arguments are not the usual."""
     if target is None or type(ignore_index) is not int or _function_modes() or not serves(input, 1, target, weight):
         return None
     shape = input.shape
-    if len(shape) < 2 or target.dtype not in (torch.int64, torch.uint8):
+    if len(shape) < 2 or torch.is_autocast_enabled("cpu"):
         return None
-    if target.dim() != len(shape) - 1 or target.shape != shape[:1] + shape[2:] or torch.is_autocast_enabled("cpu"):
+    is_index = target.dim() < len(shape)
+    if is_index:
+        if target.dtype not in (torch.int64, torch.uint8) or target.shape != shape[:1] + shape[2:]:
+            return None
+    elif target.dtype is not input.dtype or target.shape != shape or ignore_index >= 0:
         return None
     if weight is not None and (weight.shape != shape[1:2] or weight.dtype != input.dtype):
         return None
-    if label_smoothing == 0.0:
+    if loss is not None:
+        if label_smoothing != 0.0 or not isinstance(loss, Loss) or not knows(loss, is_index):
+            return None
+    elif label_smoothing == 0.0:
         loss = _CROSS_ENTROPY
     elif isinstance(label_smoothing, float) and 0.0 < label_smoothing <= 1.0:
         loss = CrossEntropy(label_smoothing=label_smoothing)
