@@ -301,6 +301,39 @@ def test_probability_targets(layout: str, target_layout: str, n_classes: int, dt
     assert (error <= (torch.finfo(target.dtype).eps + 2 * arithmetic) * abs(of_target)).all()
 
 
+# --- more than 32 bits can count --------------------------------------------------------------------------------------
+
+
+def test_more_than_two_to_the_31_logits() -> None:
+    """All of them one row, which lies in memory once."""
+    row = 3 * randn(1, 2**16, dtype=torch.float32)
+    logits, target = row.expand(2**15 + 3, -1), torch.zeros(2**15 + 3, dtype=torch.int64)
+    target[-1] = 5
+    expected = np.concatenate([truth(row, torch.tensor([label]))[0] for label in (0, 5)])
+    values = xent.torch.cross_entropy(logits, target, reduction="none")
+    assert ulps(values[[0, -1]], expected) <= ULPS[torch.float32]
+    assert bool((values[:-1] == values[0]).all())
+    total = xent.torch.cross_entropy(logits, target, reduction="sum", loss_dtype=torch.float64)
+    assert total.item() == pytest.approx((2**15 + 2) * expected[0] + expected[1], rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides"), [((3, 4), (2**30 + 16, 1)), ((2, 70), (2**31 + 64, 1)), ((4, 3), (1, 2**30 + 1))]
+)
+def test_addresses_beyond_the_reach_of_32_bits(shape: tuple[int, int], strides: tuple[int, int]) -> None:
+    """What lies between these numbers is never touched, and so never there."""
+    near_by = randn(*shape, dtype=torch.float32).to(torch.bfloat16).requires_grad_()
+    target = randint(shape[1], shape[0])
+    far = torch.empty(2**31 + 256, dtype=torch.bfloat16).as_strided(shape, strides)
+    with torch.no_grad():
+        far.copy_(near_by)
+    far.requires_grad_()
+    value, expected = (xent.torch.cross_entropy(each, target, loss_dtype=torch.float32) for each in (far, near_by))
+    assert_bits_equal(value, expected)
+    (gradient,), (wanted,) = torch.autograd.grad(value, far), torch.autograd.grad(expected, near_by)
+    assert_bits_equal(gradient, wanted)
+
+
 # --- the same bits however the rows are dealt with --------------------------------------------------------------------
 
 
