@@ -301,6 +301,32 @@ def test_probability_targets(layout: str, target_layout: str, n_classes: int, dt
     assert (error <= (torch.finfo(target.dtype).eps + 2 * arithmetic) * abs(of_target)).all()
 
 
+@each_dtype
+@pytest.mark.parametrize("shape", [(9001, 501), (70001, 61), (5, 11, 200, 400), (3, 7, 211, 977), (9, 470_001)])
+@pytest.mark.parametrize("soft", [False, True])
+def test_gradients_that_no_cache_keeps_have_the_same_bits(
+    shape: tuple[int, ...], soft: bool, dtype: torch.dtype
+) -> None:
+    """Those of many megabytes take another way to memory than those of some of their rows."""
+    logits = 3 * randn(*shape, dtype=torch.float32).to(dtype)
+    rows = (shape[0], *shape[2:])
+    target = torch.softmax(randn(*shape, dtype=torch.float32), 1).to(dtype) if soft else randint(shape[1], *rows)
+    if not soft:
+        target.view(-1)[::7] = IGNORED
+    assert logits.nbytes > 2**23
+
+    def gradient(part: slice) -> torch.Tensor:
+        some = logits[part].detach().requires_grad_()
+        value = xent.torch.cross_entropy(some, target[part], reduction="sum")
+        return torch.autograd.grad(value, some)[0]
+
+    whole = gradient(slice(None))
+    step = max(1, shape[0] // 20) if len(shape) == 2 else 1
+    for start in range(0, shape[0], step):
+        part = slice(start, start + step)
+        assert_bits_equal(gradient(part), whole[part])
+
+
 # --- more than 32 bits can count --------------------------------------------------------------------------------------
 
 
