@@ -61,60 +61,51 @@ inline double from_bits(uint64_t bits) {
 constexpr double kLn2High = 0x1.62e42fefa3800p-1;  // its last 11 bits are 0: an exponent times it is exact
 constexpr double kLn2Low = 0x1.ef35793c76730p-45;
 
+// x = n ln 2 + r with |r| <= ln 2 / 2, and e^r - 1 = r + r² q(r) with q of degree 9 (Chebyshev, relative error 2^-55.8).
+struct ExpParts {
+    uint64_t n;    // in its low bits
+    double above;  // e^r - 1
+
+    explicit ExpParts(double x) {
+        constexpr double kLog2e = 0x1.71547652b82fep+0;
+        constexpr double kShift = 0x1.8p52;  // adding it rounds to an integer, left in the low bits
+        const double shifted = mul_add(x, kLog2e, kShift);
+        const double whole = shifted - kShift;
+        const double r = mul_add(whole, -kLn2Low, mul_add(whole, -kLn2High, x));
+
+        const double r2 = r * r;
+        const double r4 = r2 * r2;
+        const double q01 = mul_add(r, 0x1.5555555555556p-3, 0x1.0000000000001p-1);
+        const double q23 = mul_add(r, 0x1.11111111109b3p-7, 0x1.5555555553d63p-5);
+        const double q45 = mul_add(r, 0x1.a01a01a7c41d5p-13, 0x1.6c16c1788bd90p-10);
+        const double q67 = mul_add(r, 0x1.71de0dae63bb3p-19, 0x1.a019b90d2ae7ap-16);
+        const double q89 = mul_add(r, 0x1.af38a9b0ec855p-26, 0x1.289185613a3d6p-22);
+        const double q47 = mul_add(r2, q67, q45);
+        const double q = mul_add(r4, mul_add(r4, q89, q47), mul_add(r2, q23, q01));
+        n = bits_of(shifted);
+        above = mul_add(r2, q, r);
+    }
+};
+
 // e^x for x <= 0, within 1.1 ulp down to the smallest denormal; exactly 1 at 0 and 0 at -inf; NaN stays NaN.
-//
-// x = n ln 2 + r with |r| <= ln 2 / 2, and e^r = 1 + r + r² q(r) with q of degree 9 (Chebyshev, relative error 2^-55.8).
 inline double exp_nonpositive(double x) {
-    constexpr double kLog2e = 0x1.71547652b82fep+0;
-    constexpr double kShift = 0x1.8p52;  // adding it rounds to an integer, left in the low bits
-    constexpr double kZero = -745.2;     // below it the result is 0
-
-    const bool zero = x < kZero;  // not so for NaN
-    x = zero ? kZero : x;
-    const double shifted = mul_add(x, kLog2e, kShift);
-    const double n = shifted - kShift;
-    const double r = mul_add(n, -kLn2Low, mul_add(n, -kLn2High, x));
-
-    const double r2 = r * r;
-    const double r4 = r2 * r2;
-    const double q01 = mul_add(r, 0x1.5555555555556p-3, 0x1.0000000000001p-1);
-    const double q23 = mul_add(r, 0x1.11111111109b3p-7, 0x1.5555555553d63p-5);
-    const double q45 = mul_add(r, 0x1.a01a01a7c41d5p-13, 0x1.6c16c1788bd90p-10);
-    const double q67 = mul_add(r, 0x1.71de0dae63bb3p-19, 0x1.a019b90d2ae7ap-16);
-    const double q89 = mul_add(r, 0x1.af38a9b0ec855p-26, 0x1.289185613a3d6p-22);
-    const double q47 = mul_add(r2, q67, q45);
-    const double q = mul_add(r4, mul_add(r4, q89, q47), mul_add(r2, q23, q01));
-    const double e = 1.0 + mul_add(r2, q, r);
+    constexpr double kZero = -745.2;  // below it the result is 0
+    const bool zero = x < kZero;      // not so for NaN
+    const ExpParts parts(zero ? kZero : x);
 
     // n goes down to -1075: scale by 2^(n + 128), which is normal, and let a last product round to a denormal. That
     // product is with 0 where the result is 0, since processors take a hundred cycles to underflow.
-    const double power = from_bits((bits_of(shifted) + (1023 + 128)) << 52);
-    return e * power * (zero ? 0.0 : 0x1p-128);
+    const double power = from_bits((parts.n + (1023 + 128)) << 52);
+    return (1.0 + parts.above) * power * (zero ? 0.0 : 0x1p-128);
 }
 
-// e^x - 1 for x <= 0, within 2 ulp; -1 at -inf; NaN stays NaN. The exponential as above, with its 1 taken along last.
+// e^x - 1 for x <= 0, within 2 ulp; -1 at -inf; NaN stays NaN. The 1 is taken along last.
 inline double expm1_nonpositive(double x) {
-    constexpr double kLog2e = 0x1.71547652b82fep+0;
-    constexpr double kShift = 0x1.8p52;
     constexpr double kMinusOne = -40.0;  // below it the result is -1
-
     const bool rounds = x < kMinusOne;
-    x = rounds ? kMinusOne : x;
-    const double shifted = mul_add(x, kLog2e, kShift);
-    const double n = shifted - kShift;
-    const double r = mul_add(n, -kLn2Low, mul_add(n, -kLn2High, x));
-
-    const double r2 = r * r;
-    const double r4 = r2 * r2;
-    const double q01 = mul_add(r, 0x1.5555555555556p-3, 0x1.0000000000001p-1);
-    const double q23 = mul_add(r, 0x1.11111111109b3p-7, 0x1.5555555553d63p-5);
-    const double q45 = mul_add(r, 0x1.a01a01a7c41d5p-13, 0x1.6c16c1788bd90p-10);
-    const double q67 = mul_add(r, 0x1.71de0dae63bb3p-19, 0x1.a019b90d2ae7ap-16);
-    const double q89 = mul_add(r, 0x1.af38a9b0ec855p-26, 0x1.289185613a3d6p-22);
-    const double q47 = mul_add(r2, q67, q45);
-    const double q = mul_add(r4, mul_add(r4, q89, q47), mul_add(r2, q23, q01));
-    const double power = from_bits((bits_of(shifted) + 1023) << 52);
-    return rounds ? -1.0 : mul_add(power, mul_add(r2, q, r), power - 1.0);
+    const ExpParts parts(rounds ? kMinusOne : x);
+    const double power = from_bits((parts.n + 1023) << 52);
+    return rounds ? -1.0 : mul_add(power, parts.above, power - 1.0);
 }
 
 // log(1 + x) for 0 <= x < 2^52, within 1 ulp; NaN stays NaN.
