@@ -84,7 +84,7 @@ struct RowsTask {
     int64_t* predicted = nullptr;
     double* target_mass = nullptr;  // Σ of the weights of a matrix target
     double* value = nullptr;
-    double* nll = nullptr;         // log_sum - target_logit
+    double* nll = nullptr;         // log_sum - target_logit; 0 of a row that takes no part
     double* value_sums = nullptr;  // of each kBlock rows from a multiple of that many on
     MutableView dlogits;
 };

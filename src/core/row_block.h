@@ -156,7 +156,8 @@ struct Block {
         write(task.expected_logit, expected_logit);
         write(task.target_mass, target_mass);
         write(task.value, value);
-        for (ptrdiff_t j = 0; task.nll && j < count; ++j) task.nll[begin + j] = log_sum[j] - target_logit[j];
+        for (ptrdiff_t j = 0; task.nll && j < count; ++j)
+            task.nll[begin + j] = live[j] ? log_sum[j] - target_logit[j] : 0.0;
         for (ptrdiff_t j = 0; task.predicted && j < count; ++j) task.predicted[begin + j] = predicted[j];
         if (task.value_sums) {
             for (ptrdiff_t at = 0; at < count; at += kLanes) task.value_sums[begin / kBlock] += fold_sum(value + at);
