@@ -10,7 +10,7 @@ namespace {
 constexpr ptrdiff_t kPart = 1024;        // of a row: how many classes are summed in float, or kept in the first cache
 constexpr ptrdiff_t kWide = 4 * kLanes;  // several vectors side by side, since each waits for its last result
 
-constexpr ptrdiff_t kAhead = 1 << 18;     // bytes of a row of which the second cache can hold several
+constexpr ptrdiff_t kAhead = 1 << 18;     // bytes of rows of which the second cache can hold several
 constexpr ptrdiff_t kTogether = 1 << 15;  // bytes of exponentials of rows that are settled together
 
 // Return the largest, NaN left out; x has at least kLanes numbers.
@@ -59,7 +59,7 @@ ptrdiff_t index_of(const X* x, ptrdiff_t count, double top) {
 
 // Fill e with kUnit · exp(scale · (x_k - top)), and return their sum without the largest, once, in units of kUnit: what
 // is beside it may be too small to be seen beside it. The kLanes numbers that end with the last are there to be read.
-// Meanwhile the memory has nothing to do: it is sent for what lies `ahead` bytes, the row after this.
+// Meanwhile the memory has nothing to do: it is sent for what lies `ahead` bytes, the next block's rows.
 template <bool kPlain, class X, class Real>
 [[gnu::noinline]] double exponentiate_as(const X* x, ptrdiff_t count, const typename RelativeExp<Real>::Row& row_,
                                          double top_, ptrdiff_t ahead, Real* __restrict e) {

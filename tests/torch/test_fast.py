@@ -567,3 +567,29 @@ def test_what_nothing_is_asked_of_may_be_anything(dtype, bad):
     value = xent.torch.cross_entropy(logits, torch.tensor([0, 1]), weight, label_smoothing=0.1, reduction="sum")
     assert value == 0
     assert torch.equal(torch.autograd.grad(value, logits)[0], torch.zeros_like(logits))
+
+
+@pytest.mark.parametrize("shape", [(8, 4), (10000, 4)])
+def test_a_loss_object_that_smooths_beyond_uniform_takes_no_shorter_way(shape):
+    """With ε = 1 the label itself is asked for nothing: -inf there is no loss."""
+    loss = xent.CrossEntropy(label_smoothing=1.0, smoothing="others")
+    logits = torch.zeros(shape, dtype=torch.float64)
+    logits[:, 1] = -math.inf
+    logits.requires_grad_()
+    value = xent.torch.cross_entropy(logits, torch.ones(shape[0], dtype=torch.int64), loss=loss)
+    assert value.item() == pytest.approx(math.log(3.0), rel=1e-14)
+    (gradient,) = torch.autograd.grad(value, logits)
+    torch.testing.assert_close(gradient, torch.zeros_like(gradient), rtol=0, atol=1e-16)
+
+
+def test_a_second_gradient_of_ignored_rows_is_zero_beside_rows_of_nan():
+    """Both take the same place among the rows that are done together, one after the other."""
+    logits, _ = problem((256, 200))
+    target = torch.zeros(256, dtype=torch.int64)
+    with torch.no_grad():
+        logits[:128] = math.nan
+    target[128:] = -100
+    (gradient,) = torch.autograd.grad(FOCAL(logits, target, reduction="sum"), logits, create_graph=True)
+    assert torch.equal(gradient[128:], torch.zeros(128, 200, dtype=torch.float64))
+    (product,) = torch.autograd.grad(gradient[128:].sum(), logits)
+    assert torch.equal(product[128:], torch.zeros(128, 200, dtype=torch.float64))

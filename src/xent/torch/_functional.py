@@ -423,9 +423,9 @@ def _softmax(
 
     # Whether one pass will do: what the rows are divided by must be known before they are.
     divides = options.reduction == "mean" and options.normalizer is None
-    at_once = _reduced.knows(loss, is_index) and (is_index or not divides or options.mean == "torch")
+    at_once = _reduced.knows(loss, is_index, logits.shape[-1]) and (is_index or not divides or options.mean == "torch")
     at_once = at_once and softcap is None and offset is None and options.reduction != "none"
-    at_once = at_once and not (_needs_grad(options.normalizer) or _rows.smooths_beyond_uniform(loss, logits.shape[-1]))
+    at_once = at_once and not _needs_grad(options.normalizer)
     if at_once and not options.return_stats and _reduced.serves(logits, -1, target, weight, row_weight):
         how = _regained.Reduction(
             mean=options.reduction == "mean",

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from xent.losses import CrossEntropy, Loss
-from xent.torch import _engines, _native, _plain
+from xent.torch import _engines, _native, _plain, _rows
 from xent.torch._regained import Call, Reduction, regained_gradient, weighted
 
 _function_modes = torch._C._len_torch_function_stack
@@ -29,9 +29,11 @@ def serves(logits: Tensor, axis: int, *others: Tensor | None) -> bool:
     return _engines.is_eager(logits, *others) and logits.is_cpu and _native.supports(logits, axis)
 
 
-def knows(loss: Loss, is_index: bool) -> bool:
+def knows(loss: Loss, is_index: bool, n_classes: int) -> bool:
     """Return whether :func:`reduced` may be given this loss: a curve at every class of a row is no kernel's work."""
-    return loss.linear or (is_index and loss.label_smoothing == 0 and loss.curve_terms is not None)
+    if loss.linear:
+        return not _rows.smooths_beyond_uniform(loss, n_classes)
+    return is_index and loss.label_smoothing == 0 and loss.curve_terms is not None
 
 
 def quick(
@@ -58,7 +60,7 @@ def quick(
     if weight is not None and (weight.shape != shape[1:2] or weight.dtype != input.dtype):
         return None
     if loss is not None:
-        if label_smoothing != 0.0 or not isinstance(loss, Loss) or not knows(loss, is_index):
+        if label_smoothing != 0.0 or not isinstance(loss, Loss) or not knows(loss, is_index, shape[1]):
             return None
     elif label_smoothing == 0.0:
         loss = _CROSS_ENTROPY
