@@ -29,7 +29,8 @@ LAYERS = [
     {"_sigmoid"},
     {"losses"},
     {"functional", "information", "loss_functions", "targets"},
-    {"heads", "linear", "torch", "jax", "calibration", "classifiers"},
+    {"heads", "linear", "torch", "jax", "classifiers"},
+    {"calibration"},
     {"decisions"},
     {"explorer", "lint"},  # explorer: the audit's report draws with its charts
     {"audit"},
