@@ -203,9 +203,7 @@ class Calibrator:
             z, index = z[keep], index[keep]
             weight = None if weight is None else weight[keep]
         if len(index) == 0:
-            raise ShapeError(
-                function, "logits must have at least one row with a label and a weight above 0; got none", ""
-            )
+            raise ShapeError(function, "logits must have at least one row with a label and a weight above 0; got none")
         self._check_finite(function, z, keep)
         return CalibrationRows(z, index, weight)
 

@@ -46,9 +46,9 @@ class TemperatureScaling(Calibrator):
 
     Notes
     -----
-    One logit a row (n,) is the two-class row (0, z). Logits of -inf stay -inf; a row whose label has one is left out of
-    the fit, for no T helps it. Sibling: :class:`StructuredScaling`, which can also mend single classes. Source: Guo et
-    al. 2017 (arXiv:1706.04599); the fit is :func:`fit_temperature`.
+    One logit a row (n,) is the two-class row (0, z), certain where it is infinite. Logits of -inf stay -inf; a row
+    whose label has one is left out of the fit, for no T helps it. Sibling: :class:`StructuredScaling`, which can also
+    mend single classes. Source: Guo et al. 2017 (arXiv:1706.04599); the fit is :func:`fit_temperature`.
 
     Examples
     --------
@@ -92,8 +92,8 @@ class TemperatureScaling(Calibrator):
 
 
 def _two_columns(z: Array) -> Array:
-    """Return one logit a row as the two-class row (0, z)."""
-    return np.stack([np.zeros_like(z), z], axis=1) if z.ndim == 1 else z
+    """Return one logit a row as the two-class row (0, z), less its maximum: an infinite z is a certain row."""
+    return np.stack([np.minimum(-z, 0.0), np.minimum(z, 0.0)], axis=1) if z.ndim == 1 else z
 
 
 def _ensemble(xp: Any, z: Any, temperature: Any, share_scaled: Any, share_plain: Any, share_uniform: Any) -> Any:
@@ -280,6 +280,10 @@ class MultilabelTemperature(Calibrator):
             given = np.asarray(sample_weight)
             given = given[:, None] if given.ndim == 1 else given
             weight *= _validate.weights(function, "sample_weight", given, z.shape)
+        if not weight.any():
+            raise ShapeError(
+                function, "target must have at least one entry with a label and a weight above 0; got none"
+            )
         columns = [[k] for k in range(z.shape[1])] if self.per_label else [list(range(z.shape[1]))]
         fits = [_fit_entries(z[:, k].reshape(-1), y[:, k].reshape(-1), weight[:, k].reshape(-1)) for k in columns]
         each = fits if self.per_label else fits * z.shape[1]
