@@ -353,7 +353,7 @@ def test_both_files_or_neither(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "replace", fails)
     with pytest.raises(OSError, match="Input/output error"):
-        xent._files.write_texts(tmp_path, texts)
+        xent._files.write_files(tmp_path, texts)
     assert list(tmp_path.iterdir()) == []
     for name in texts:
         (tmp_path / name).write_text(f"old {name}")
@@ -361,10 +361,10 @@ def test_both_files_or_neither(tmp_path, monkeypatch):
         if not links:
             monkeypatch.setattr(xent._files.os, "link", _no_links)
         with pytest.raises(OSError, match="Input/output error"):
-            xent._files.write_texts(tmp_path, texts)
+            xent._files.write_files(tmp_path, texts)
         assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {name: f"old {name}" for name in texts}
     monkeypatch.setattr(Path, "replace", replace)
-    xent._files.write_texts(tmp_path, texts)
+    xent._files.write_files(tmp_path, texts)
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == texts
 
 
@@ -375,7 +375,7 @@ def _no_links(*_, **__):
 def test_a_folder_in_a_files_place_is_seen_before_any_file_is_written(tmp_path):
     (tmp_path / "b").mkdir()
     with pytest.raises(IsADirectoryError):
-        xent._files.write_texts(tmp_path, {"a": "text", "b": "text"})
+        xent._files.write_files(tmp_path, {"a": "text", "b": "text"})
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
 
 
@@ -397,7 +397,7 @@ def test_the_umask_is_kept_and_never_set(tmp_path, monkeypatch):
     old = os.umask(0o027)
     try:
         monkeypatch.setattr(os, "umask", None)  # to read it is to set it, for every thread
-        xent._files.write_texts(tmp_path, {"a": "text"})
+        xent._files.write_files(tmp_path, {"a": "text"})
     finally:
         monkeypatch.undo()
         os.umask(old)

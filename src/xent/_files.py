@@ -9,23 +9,23 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 
-def write_texts(folder: Path, texts: Mapping[str, str], make: bool = False) -> None:
-    """Write each text to the file of its name, all of them or none; ``make`` makes the folder too.
+def write_files(folder: Path, contents: Mapping[str, str | bytes], make: bool = False) -> None:
+    """Write each content to the file of its name, text as UTF-8, all of them or none; ``make`` makes the folder too.
 
-    Every text goes to a temporary file first; only when all are on the disk are they renamed into place, and whatever
+    Everything goes to a temporary file first; only when all are on the disk are they renamed into place, and whatever
     goes wrong then, the renamed ones are taken back. A reader never sees half a file, and a full disk leaves the old
     ones, and no folder that was made in vain.
     """
     with ExitStack() as undo:
         if make:
             _make(folder, undo)
-        _check_places(folder, texts)
+        _check_places(folder, contents)
         written = []
-        for name, text in texts.items():
+        for name, content in contents.items():
             temporary = _beside(folder, "part")
             undo.callback(temporary.unlink, missing_ok=True)
-            with temporary.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with temporary.open("xb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             written.append((temporary, folder / name))

@@ -88,7 +88,7 @@ def test_seed_deals_the_halves() -> None:
     assert sizes[0] != sizes[1]
     assert [sum(each) for each in sizes] == [900, 900]
     assert all(abs(a - b) < 5 * np.sqrt(900) for a, b in sizes)  # each half is a fair coin a row
-    assert outcomes[0].policy.temperature == pytest.approx(outcomes[1].policy.temperature, rel=1e-9)
+    assert outcomes[0].policy.calibrator.temperature_ == pytest.approx(outcomes[1].policy.calibrator.temperature_, rel=1e-9)
     assert outcomes[0].policy.thresholds == pytest.approx(outcomes[1].policy.thresholds, rel=1e-9)
     nlls = [o.result["scores"]["after"]["nll"]["value"] for o in outcomes]
     assert nlls[0] != nlls[1]
@@ -120,7 +120,7 @@ def test_test_rows_choose_nothing() -> None:
     split = split_of(900)
     spoilt = np.where(np.arange(900) < 450, label, (label + 1) % 4)
     one, other = (audit(ArraySource(logits, each, split=split)) for each in (label, spoilt))
-    assert one.policy.temperature == other.policy.temperature
+    assert one.policy.calibrator.temperature_ == other.policy.calibrator.temperature_
     assert one.policy.thresholds == other.policy.thresholds
     assert one.result["scores"]["after"]["accuracy"]["value"] > other.result["scores"]["after"]["accuracy"]["value"]
 
@@ -186,7 +186,7 @@ def test_a_weight_is_a_number_of_copies() -> None:
     repeated = ArraySource(1.4 * logits[copies], label[copies], split=split[copies], slices={"site": site[copies]})
     options = Options(Goal("recall", 0.9), (SliceSpec("site"),))
     one, other = audit(weighted, options), audit(repeated, options)
-    assert one.policy.temperature == pytest.approx(other.policy.temperature, rel=1e-9)
+    assert one.policy.calibrator.temperature_ == pytest.approx(other.policy.calibrator.temperature_, rel=1e-9)
     assert one.policy.thresholds == other.policy.thresholds
     a, b = one.result, other.result
     for when in ("before", "after"):

@@ -258,7 +258,7 @@ def test_baseline_knows_the_class_shares_of_the_rows_that_fit(case: Case) -> Non
 def test_temperatures(case: Case) -> None:
     calibration = case.result["calibration"]
     policy = best_temperature(case, case.fit >= 0)
-    assert calibration["temperature"] == pytest.approx(policy, rel=1e-6) == case.outcome.policy.temperature
+    assert calibration["temperature"] == pytest.approx(policy, rel=1e-6) == case.outcome.policy.calibrator.temperature_
     assert calibration["converged"]
     assert abs(calibration["gradient"]) < 1e-7
     assert [fit["temperature"] for fit in calibration["fits"]] == pytest.approx(
@@ -377,7 +377,7 @@ def test_thresholds_are_the_best_edges_and_are_tried_on_rows_that_did_not_choose
         weight.append(case.weight[rows])
     flagged, truth, mass = np.concatenate(flags), np.concatenate(own), np.concatenate(weight)
     for k, entry in enumerate(thresholds["per_class"]):
-        expected = brute_threshold(case, k, everything, case.outcome.policy.temperature)
+        expected = brute_threshold(case, k, everything, case.outcome.policy.calibrator.temperature_)
         assert expected is not None
         assert entry["threshold"] == pytest.approx(expected, rel=1e-9) == case.outcome.policy.thresholds[k]
         mass_of = case.weight[everything][case.label[everything] == k]
@@ -581,7 +581,7 @@ def test_corner_without_a_temperature(name: str, word: str) -> None:
     calibration, scores = outcome.result["calibration"], outcome.result["scores"]
     assert calibration["temperature"] is None
     assert word in calibration["reason"]
-    assert outcome.policy.temperature == 1.0
+    assert outcome.policy.calibrator.temperature_ == 1.0
     assert scores["before"]["accuracy"] == scores["after"]["accuracy"]
     for score in ("nll", "brier"):
         before, after = (scores[when][score]["value"] for when in ("before", "after"))
@@ -622,7 +622,7 @@ def test_coarse_probabilities_at_an_edge_are_flagged() -> None:
     for p in (0.9, 0.6, 0.68, 0.84):
         probs = np.array([[p, 1 - p], [1 - p, p]] * 20)
         outcome = audit(ArraySource(probs, [0, 1] * 20, kind="probs"))
-        assert outcome.policy.temperature == 1.0  # every row is right
+        assert outcome.policy.calibrator.temperature_ == 1.0  # every row is right
         assert outcome.policy.decide(probs).label.tolist() == [0, 1] * 20
         assert outcome.result["thresholds"]["decision"]["one"] == 1.0
 

@@ -203,8 +203,8 @@ def test_one_logit_is_the_row_of_two_classes():
         ({"schema": "xent.policy/1"}, r"must have schema 'xent.calibrator/1'; got 'xent.policy/1'"),
         ({"kind": "Nothing"}, r"kind must name a calibrator of this class; got 'Nothing'"),
         ({"fitted": {}}, r"must hold 'temperature'; it is missing"),
-        ({"params": {"colour": 1}}, r"the calibrator must be whole"),
-        ({"rows": "many"}, r"the calibrator must be whole"),
+        ({"params": {"colour": 1}}, r"calibrator must be whole"),
+        ({"rows": "many"}, r"calibrator must be whole"),
     ],
 )
 def test_broken_files_are_refused(tmp_path, change, message):

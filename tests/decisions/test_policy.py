@@ -5,21 +5,29 @@ import subprocess
 import sys
 
 import numpy as np
+import onnxruntime
 import pytest
+import torch
 from scipy.special import softmax
 
 from xent import DataError, DtypeError, OptionError, Policy, ShapeError
+from xent.calibration import EnsembleTemperature, TemperatureScaling
 
 
 def policy(**changes):
     given = {
         "classes": ("cat", "dog", "bird"),
-        "temperature": 2.0,
+        "calibrator": TemperatureScaling.of(2.0, n_classes=3),
         "thresholds": (0.5, 0.25, None),
         "goal": {"recall": 0.9},
         "fitted_on": {"source": "test", "rows": 10},
     }
     return Policy(**{**given, **changes})
+
+
+def calibrator(temperature, n_classes=3):
+    content = TemperatureScaling.of(2.0, n_classes).to_dict()
+    return {**content, "fitted": {**content["fitted"], "temperature": temperature}}
 
 
 LOGITS = np.array([[4.0, 0.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 9.0], [-4.0, 4.0, -np.inf]])
@@ -41,7 +49,7 @@ def test_decisions_by_hand():
 
 
 def test_a_threshold_is_reached_at_equality():
-    assert policy(temperature=1.0, thresholds=(0.5, 0.6, 0.6)).decide([0.0, 0.0, -np.inf]).flags.tolist() == [
+    assert policy(calibrator=None, thresholds=(0.5, 0.6, 0.6)).decide([0.0, 0.0, -np.inf]).flags.tolist() == [
         [True, False, False]
     ]
 
@@ -73,7 +81,7 @@ def test_probabilities_are_taken_as_such_only_when_said():
 def test_one_broken_row_does_not_stop_the_others():
     """Probabilities of three digits sum to 1 only about; the audit takes them, and so must its policy."""
     probs = np.array([[0.333, 0.333, 0.333], [0.9, 0.1, 0.1], [np.nan, 0.5, 0.5], [0.899, 0.1, 0.0]])
-    decision = policy(scores="probs", temperature=1.0).decide(probs)
+    decision = policy(scores="probs", calibrator=None).decide(probs)
     assert decision.probs[[0, 3]] == pytest.approx(probs[[0, 3]] / probs[[0, 3]].sum(axis=1, keepdims=True), rel=1e-12)
     assert np.isnan(decision.probs[[1, 2]]).all()
     assert decision.label.tolist() == [1, -1, -1, 0]
@@ -85,16 +93,16 @@ def test_round_trip(tmp_path):
     assert Policy.load(tmp_path / "policy.json") == policy()
     assert [p.name for p in tmp_path.iterdir()] == ["policy.json"]
     content = json.loads((tmp_path / "policy.json").read_text())
-    assert (content["schema"], content["thresholds"]) == ("xent.policy/1", [0.5, 0.25, None])
+    assert (content["schema"], content["thresholds"]) == ("xent.policy/2", [0.5, 0.25, None])
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("{", "must be JSON"),
-        ("[]", "must have schema 'xent.policy/1'; got 'list'"),
+        ("[]", "must have schema 'xent.policy/2'; got 'list'"),
         ('{"schema": "xent.policy/9"}', "got 'xent.policy/9'"),
-        ('{"schema": "xent.policy/1"}', "must hold 'classes'"),
+        ('{"schema": "xent.policy/2"}', "must hold 'classes'"),
     ],
 )
 def test_bad_files(tmp_path, text, words):
@@ -118,9 +126,16 @@ def test_bad_files(tmp_path, text, words):
         ({"thresholds": {"a": 1, "b": 1, "c": 1}}, "thresholds of .*p.json must be a list of numbers"),
         ({"thresholds": [0.5, True, None]}, r"thresholds of .*p.json must lie in \[0, 1\]; got True for class 'dog'"),
         ({"thresholds": [0.5, float("nan"), None]}, "thresholds of .*p.json must lie .*got nan for class 'dog'"),
-        ({"temperature": True}, "temperature of .*p.json must be a finite number above 0; got True"),
-        ({"temperature": None}, "temperature of .*p.json must be a finite number above 0; got None"),
-        ({"temperature": 10**400}, "temperature of .*p.json must be a finite number above 0; got 10000"),
+        ({"calibrator": 2.0}, "calibrator of .*p.json must have schema 'xent.calibrator/1'; got 'float'"),
+        ({"calibrator": calibrator(True)}, "temperature of .*p.json must be a finite number above 0; got a boolean"),
+        ({"calibrator": calibrator(None)}, "temperature of .*p.json must be a finite number above 0; got None"),
+        ({"calibrator": calibrator(0)}, "temperature of .*p.json must be a finite number above 0; got 0"),
+        ({"calibrator": calibrator(10**400)}, "calibrator of .*p.json must be whole; got int too large"),
+        ({"calibrator": calibrator(2.0, 4)}, "calibrator of .*p.json must be of 3 classes, .*; got one of 4"),
+        ({"rule": "guess"}, "rule of .*p.json must be 'alone', 'top' or 'cost'; got 'guess'"),
+        ({"rule": "cost"}, "cost of .*p.json must be given with rule='cost' and with no other; got rule='cost'"),
+        ({"rule": "cost", "cost": [[0, 1], [1, 0]]}, "cost of .*p.json must be 3 rows of 3 finite numbers"),
+        ({"reject_cost": 1.0}, "reject_cost of .*p.json must be a number that goes with rule='cost'; got 1.0"),
         ({"scores": ["logits"]}, "scores of .*p.json must be 'logits' or 'probs'"),
         ({"goal": 0.9}, "goal of .*p.json must be a mapping; got 0.9"),
         ({"fitted_on": None}, "fitted_on of .*p.json must be a mapping; got None"),
@@ -156,10 +171,10 @@ def test_save_where_nothing_can_be_written(tmp_path):
     [
         ({"classes": "abc"}, OptionError, "classes must be a list of names; got 'abc'"),
         ({"classes": ("cat", "dog", "dog")}, OptionError, "classes must differ; got 'dog' more than once"),
-        ({"temperature": True}, OptionError, "temperature must be a finite number above 0; got True"),
         ({"thresholds": (0.5, True, 0.5)}, OptionError, "got True for class 'dog'"),
         ({"thresholds": 0.5}, OptionError, "thresholds must be a list of numbers; got 0.5"),
-        ({"temperature": 0.0}, OptionError, "temperature must be a finite number above 0; got 0.0"),
+        ({"calibrator": 2.0}, OptionError, "calibrator must be one of xent.calibration, or None; got 2.0"),
+        ({"calibrator": TemperatureScaling()}, OptionError, "calibrator must be fitted; got one that is not"),
         ({"thresholds": (0.5, 0.5)}, ShapeError, "got 2 for 3 classes"),
         ({"thresholds": (0.5, 1.5, 0.5)}, OptionError, "got 1.5 for class 'dog'"),
         ({"thresholds": (0.5, "high", 0.5)}, OptionError, "got 'high' for class 'dog'"),
@@ -189,3 +204,93 @@ print(label.tolist(), sorted(heavy))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[0] []"
+
+
+# Other rules -------------------------------------------------------------------------------------------------------
+
+
+def test_the_most_probable_class_is_decided_where_it_is_probable_enough():
+    decision = policy(rule="top", calibrator=None, thresholds=(0.5, 0.9, None)).decide(
+        np.log([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.04, 0.95, 0.01], [0.1, 0.1, 0.8]])
+    )
+    assert decision.label.tolist() == [0, -1, 1, -1]
+
+
+COST = ((0.0, 1.0, 1.0), (10.0, 0.0, 1.0), (1.0, 1.0, 0.0))
+
+
+def test_the_cheapest_decision_by_hand():
+    """Row 0: costs .2·10 + .1 = 2.1, .8 + ... by hand; missing a dog is ten times as dear, so .2 of it is enough."""
+    probs = np.array([[0.7, 0.2, 0.1], [0.95, 0.04, 0.01], [0.5, 0.0, 0.5]])
+    expected = [[2.1, 0.8, 0.9], [0.41, 0.96, 0.99], [0.5, 1.0, 0.5]]  # Σ_k p_k cost[k][j]
+    assert (probs @ np.array(COST)).tolist() == [pytest.approx(row) for row in expected]
+    given = {"calibrator": None, "rule": "cost", "cost": COST, "thresholds": (None,) * 3}
+    assert policy(**given).decide(np.log(probs.clip(1e-300))).label.tolist() == [1, 0, 0]
+    assert policy(**given, reject_cost=0.6).decide(np.log(probs.clip(1e-300))).label.tolist() == [-1, 0, 0]
+    assert policy(**given).decide([[np.nan, 0, 0]]).label.tolist() == [-1]
+
+
+# One policy, four times: NumPy, torch, ONNX, code ------------------------------------------------------------------
+
+RANDOM = np.random.default_rng(5)
+SCORES = (4.0 * RANDOM.normal(size=(500, 3))).astype(np.float32)
+SCORES[:6] = [[np.nan, 0, 0], [np.inf, 0, 0], [-np.inf] * 3, [0, -np.inf, 1], [2, 2, -np.inf], [1, 1, 1]]
+ENSEMBLE = EnsembleTemperature().fit(SCORES[6:], (SCORES[6:] / 2 + RANDOM.gumbel(size=(494, 3))).argmax(axis=1))
+
+SAME = [
+    policy(),
+    policy(calibrator=None, thresholds=(0.5, 1 / 3, 0.2)),
+    policy(calibrator=ENSEMBLE, rule="top", thresholds=(0.4, 0.55, 0.3)),
+    policy(rule="cost", cost=COST, reject_cost=0.5),
+    policy(rule="cost", cost=COST),
+    policy(scores="probs", thresholds=(0.2, 0.6, 0.3)),
+]
+
+
+def scores_for(each):
+    if each.scores == "logits":
+        return SCORES
+    with np.errstate(invalid="ignore"):
+        probs = softmax(SCORES.astype(np.float64), axis=1).astype(np.float32)
+    probs[10:12] = [[0.5, 0.5, 0.5], [1.5, -0.5, 0.0]]
+    return probs
+
+
+def assert_same(decision, other):
+    label, flags, probs, top = other
+    np.testing.assert_array_equal(decision.label, label)
+    np.testing.assert_array_equal(decision.flags, flags)
+    np.testing.assert_array_equal(decision.top, top)
+    np.testing.assert_allclose(decision.probs, probs, rtol=1e-13, equal_nan=True)
+
+
+@pytest.mark.parametrize("each", SAME, ids=range(len(SAME)))
+def test_torch_decides_the_same(each):
+    scores = scores_for(each)
+    decision = each.decide(scores)
+    assert len(set(decision.label.tolist())) > 2  # it would not do to compare rejections alone
+    assert_same(decision, [part.numpy() for part in each.to_torch()(torch.tensor(scores))])
+
+
+@pytest.mark.parametrize("each", SAME, ids=range(len(SAME)))
+def test_printed_code_decides_the_same(each):
+    names = {}
+    exec(each.to_code(), names)
+    assert_same(each.decide(scores_for(each)), names["decide"](scores_for(each)))
+    assert names["classes"] == list(each.classes)
+
+
+@pytest.mark.parametrize("each", SAME, ids=range(len(SAME)))
+def test_onnx_decides_the_same(each, tmp_path):
+    each.to_onnx(tmp_path / "policy.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "policy.onnx")
+    scores = scores_for(each)
+    for part in (scores, scores[:1]):  # any number of rows
+        assert_same(each.decide(part), session.run(["label", "flags", "probs", "top"], {"scores": part}))
+    assert [p.name for p in tmp_path.iterdir()] == ["policy.onnx"]
+
+
+@pytest.mark.parametrize("each", SAME, ids=range(len(SAME)))
+def test_every_rule_comes_back_from_json(each, tmp_path):
+    each.save(tmp_path / "policy.json")
+    assert Policy.load(tmp_path / "policy.json") == each

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from xent._files import check_folder, write_texts
+from xent._files import check_folder, write_files
 from xent.audit import checks, engine, findings, gate, review
 from xent.audit import result as results
 from xent.audit.engine import Progress, no_progress
@@ -52,7 +52,7 @@ class Outcome:
 
         page = render(self.result)
         try:
-            write_texts(out, {REPORT: page, POLICY: self.policy.to_json()}, make=True)
+            write_files(out, {REPORT: page, POLICY: self.policy.to_json()}, make=True)
         except OSError as error:
             raise _no_folder(out, error) from error
 

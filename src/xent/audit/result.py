@@ -15,6 +15,7 @@ from xent.audit.engine import Audit, Measured
 from xent.audit.options import Options
 from xent.audit.statistics import ScoreSums
 from xent.calibration.temperature import TemperatureFit
+from xent.calibration.temperature_scaling import TemperatureScaling
 from xent.decisions.policy import Policy
 from xent.decisions.thresholds import OddsHistogram, needed_positives
 
@@ -106,8 +107,8 @@ def policy(audit: Audit, names: tuple[str, ...]) -> Policy:
     options, description = audit.options, audit.source.description
     return Policy(
         classes=names,
-        temperature=audit.policy_fit.temperature,
         thresholds=tuple(None if math.isnan(t) else float(t) for t in audit.thresholds[-1]),
+        calibrator=TemperatureScaling.of(audit.policy_fit.temperature, audit.n_classes),
         scores=description.kind,
         goal={options.goal.kind: options.goal.value},
         fitted_on={

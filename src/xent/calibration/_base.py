@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
-from xent._files import write_texts
+from xent._files import write_files
 from xent.calibration._code import code
-from xent.errors import DataError, DtypeError, OptionError, ShapeError
+from xent.errors import DataError, DtypeError, OptionError, ShapeError, XentError
 from xent.functional import sigmoid, softmax
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Calibrator:
 
     def _check_fitted(self, function: str) -> None:
         if not hasattr(self, "classes_"):
-            raise OptionError(function, "the calibrator must be fitted first; got one that is not", "call fit()")
+            raise OptionError(function, "calibrator must be fitted first; got one that is not", "call fit()")
 
     def _check_shape(self, function: str, z: Array) -> Array:
         """Check the shape of logits that are to be transformed."""
@@ -264,6 +264,16 @@ class Calibrator:
         """Return an unfitted calibrator with the same arguments."""
         return type(self)(**self.get_params())
 
+    def __eq__(self, other: object) -> bool:
+        if not (isinstance(other, Calibrator) and type(other) is type(self)):
+            return NotImplemented
+        fitted = [hasattr(each, "classes_") for each in (self, other)]
+        if all(fitted):
+            return self.to_dict() == other.to_dict()
+        return not any(fitted) and self.get_params() == other.get_params()
+
+    __hash__ = None  # type: ignore[assignment]  # it changes when it is fitted
+
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items() if name != "ignore_index")
         return f"{type(self).__name__}({inside})"
@@ -295,7 +305,7 @@ class Calibrator:
         again = "write it anew with save()"
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             got = content.get("schema") if isinstance(content, dict) else type(content).__name__
-            raise DataError(function, f"the calibrator must have schema {SCHEMA!r}; got {got!r}", again)
+            raise DataError(function, f"calibrator must have schema {SCHEMA!r}; got {got!r}", again)
         kind = Calibrator._kinds.get(str(content.get("kind")))
         if kind is None or not issubclass(kind, cls):
             raise DataError(
@@ -308,11 +318,21 @@ class Calibrator:
                 setattr(result, name, _numbers(fitted[name.rstrip("_")]))
             result.classes_ = np.arange(int(content["n_classes"]))
             result.rows_ = int(content["rows"])
+            result._check_numbers()
         except KeyError as error:
-            raise DataError(function, f"the calibrator must hold {error}; it is missing", again) from None
-        except (TypeError, ValueError) as error:
-            raise DataError(function, f"the calibrator must be whole; got {error}", again) from None
+            raise DataError(function, f"calibrator must hold {error}; it is missing", again) from None
+        except XentError as error:
+            raise DataError(function, error.problem, again) from None
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DataError(function, f"calibrator must be whole; got {error}", again) from None
         return result
+
+    def _check_numbers(self) -> None:
+        """Check what was read from a file: each constant of the formula is a number, an array, or a set a class."""
+        for name in self._fitted:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float | np.ndarray | list):
+                raise OptionError(self._name("load"), f"{name.rstrip('_')} must be a number; got {value!r}")
 
     @classmethod
     def _stored(cls) -> tuple[str, ...]:
@@ -330,7 +350,7 @@ class Calibrator:
         path = Path(path)
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         try:
-            write_texts(path.parent, {path.name: text})
+            write_files(path.parent, {path.name: text})
         except OSError as error:
             raise DataError(
                 self._name("save"),

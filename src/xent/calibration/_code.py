@@ -13,15 +13,27 @@ import numpy as np
 
 def code(formula: Callable[..., Any], constants: Mapping[str, Any]) -> str:
     """Return the source of ``calibrate(z)``: the body of ``formula(xp, z, …)`` with NumPy as xp."""
+    return (
+        "\n".join(["import numpy as np", "", *assignments(constants), "", "", source(formula, "calibrate", "z")]) + "\n"
+    )
+
+
+def assignments(constants: Mapping[str, Any]) -> list[str]:
+    """Return a line a constant."""
+    return [f"{name} = {_literal(value)}" for name, value in constants.items()]
+
+
+def source(formula: Callable[..., Any], name: str, *arguments: str) -> str:
+    """Return a formula as a function of these arguments, all of its others being names of the module around it."""
     function = ast.parse(textwrap.dedent(inspect.getsource(formula))).body[0]
     assert isinstance(function, ast.FunctionDef)
-    function.name = "calibrate"
-    function.args = ast.arguments([], [ast.arg("z")], None, [], [], None, [])
+    function.name = name
+    function.args = ast.arguments([], [ast.arg(each) for each in arguments], None, [], [], None, [])
     function.returns = None
     function.decorator_list = []
-    function = _NumPy().visit(function)
-    lines = [f"{name} = {_literal(value)}" for name, value in constants.items()]
-    return "\n".join(["import numpy as np", "", *lines, "", "", ast.unparse(function)]) + "\n"
+    if ast.get_docstring(function) is not None:
+        function.body = function.body[1:]
+    return ast.unparse(_NumPy().visit(function))
 
 
 class _NumPy(ast.NodeTransformer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -72,6 +73,15 @@ class TemperatureScaling(Calibrator):
     reason_: str | None
     converged_: bool
 
+    @classmethod
+    def of(cls, temperature: float, n_classes: int) -> Self:
+        """Return the calibrator of a temperature that is known already, fitted on no rows."""
+        result = cls()
+        result.temperature_ = _validate.positive("TemperatureScaling.of", "temperature", temperature)
+        result.standard_error_, result.reason_, result.converged_ = math.nan, None, True
+        result.classes_, result.rows_ = np.arange(n_classes), 0
+        return result
+
     @staticmethod
     def rows_wanted(n_classes: int) -> int:
         """Return 100: one number is learnt, whatever the classes."""
@@ -85,6 +95,11 @@ class TemperatureScaling(Calibrator):
         self.standard_error_ = fit.standard_error
         self.reason_ = fit.reason
         self.converged_ = fit.converged
+
+    def _check_numbers(self) -> None:
+        if isinstance(self.temperature_, bool):
+            raise OptionError("TemperatureScaling", "temperature must be a finite number above 0; got a boolean")
+        _validate.positive("TemperatureScaling", "temperature", self.temperature_)
 
     @classmethod
     def _stored(cls) -> tuple[str, ...]:
@@ -198,9 +213,12 @@ def _mixture(likelihood: Float64, weight: Float64, passes: int = 10_000) -> Floa
             if (far > 0).all():
                 far = step(far / far.sum())
                 trial = far if value(far) >= value(second) else second
-        if float(np.abs(trial - shares).max()) < 1e-12:
-            return trial
+        converged = float(np.abs(trial - shares).max()) < 1e-12
         shares = trial
+        if converged:
+            break
+    shares = np.where(shares < 1e-9, 0.0, shares)  # EM only ever approaches a share of 0
+    shares /= shares.sum()
     return shares
 
 
