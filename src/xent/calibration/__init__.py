@@ -9,7 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from xent.calibration._base import Calibrator
-from xent.calibration.metrics import CalibrationError, ConfidenceBins
+from xent.calibration.accumulator import CalibrationError
+from xent.calibration.binned import calibration_error, ece, mce
+from xent.calibration.metrics import BinnedError, ConfidenceBins
 from xent.calibration.probabilities import from_probs
 from xent.calibration.temperature import TemperatureFit, fit_temperature
 from xent.calibration.temperature_scaling import EnsembleTemperature, MultilabelTemperature, TemperatureScaling
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from xent.calibration.classifier import CalibratedClassifier as CalibratedClassifier
 
 __all__ = [
+    "BinnedError",
     "CalibratedClassifier",
     "CalibrationError",
     "Calibrator",
@@ -26,8 +29,11 @@ __all__ = [
     "MultilabelTemperature",
     "TemperatureFit",
     "TemperatureScaling",
+    "calibration_error",
+    "ece",
     "fit_temperature",
     "from_probs",
+    "mce",
 ]
 
 
