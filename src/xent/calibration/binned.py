@@ -224,6 +224,8 @@ def _stated(label: Int64, probs: Array) -> tuple[Float64, NDArray[np.bool_]]:
 
 def _mass_bins(label: Int64, probs: Array, weight: Float64 | None, kind: Kind, n_bins: int) -> ConfidenceBins:
     """Return bins of equal mass of checked rows."""
+    if weight is not None:
+        probs, label, weight = probs[weight > 0], label[weight > 0], weight[weight > 0]
     n_groups = probs.shape[1] if kind == "classwise" else 1
     counts = BinCounts(n_groups, n_bins)
     low, high = np.full((2, n_groups, n_bins), math.nan)
@@ -234,9 +236,8 @@ def _mass_bins(label: Int64, probs: Array, weight: Float64 | None, kind: Kind, n
             confidence, right = _stated(label, probs)
         value, place = np.unique(confidence, return_inverse=True)
         mass = np.bincount(place, weight, len(value))
-        before = np.cumsum(mass) - mass
-        total = before[-1] + mass[-1] if len(value) else 0
-        bin_of_value = np.minimum(before * n_bins // (total if total > 0 else 1), n_bins - 1).astype(np.intp)
+        up_to = np.cumsum(mass)
+        bin_of_value = np.minimum((up_to - mass) * n_bins // up_to[-1:], n_bins - 1).astype(np.intp)
         low[group, bin_of_value[::-1]] = value[::-1]
         high[group, bin_of_value] = value
         cell = group * n_bins + bin_of_value[place]
