@@ -325,8 +325,9 @@ def ece(
 
     Notes
     -----
-    The plug-in estimate of a perfect model is not 0: with 300 rows and 15 bins .056 is usual. Before it is called an
-    error look at the null band and interval of :func:`calibration_error`. Memory: O(n) beyond the input.
+    The plug-in estimate of a perfect model is not 0: of 300 rows with confidences spread over (.3, 1) it is .063 on
+    average. Before it is called an error look at the null and interval of :func:`calibration_error`. Memory: O(n)
+    beyond the input.
 
     References
     ----------
