@@ -139,13 +139,13 @@ def test_a_class_at_minus_infinity_has_probability_0():
 
 def test_memory_does_not_grow_with_the_rows():
     random = np.random.default_rng(0)
-    z, y = random.standard_normal((400_000, 10), np.float32), random.integers(0, 10, 400_000)
+    z, y = random.standard_normal((800_000, 10), np.float32), random.integers(0, 10, 800_000)
     metric = CalibrationError()
     tracemalloc.start()
     metric.update_logits(y, z)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < (4e6 if backend_for(z).name == "native" else 12e6)  # the logits have 16 MB
+    assert peak < (8e6 if backend_for(z).name == "native" else 25e6)  # the logits have 32 MB
 
 
 def test_an_update_that_raises_adds_nothing():

@@ -17,6 +17,9 @@ from xent.kernels import backend_for
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
 
+#: Logits looked at in one go: enough that threads do not wait for one another, few enough for little memory.
+_PIECE = 1 << 19
+
 
 class CalibrationError:
     """Calibration error with its uncertainty, accumulated: ``update``, ``merge``, ``compute``.
@@ -139,7 +142,8 @@ class CalibrationError:
         label = parts.labels(function, y_true, rows, "logits")
         weight = parts.row_weights(function, sample_weight, len(label))
         new = self._empty_for(function, "logits", rows)
-        for part in parts.pieces(len(rows), 1 if rows.ndim == 1 else rows.shape[1]):
+        entries = _PIECE if self.kind == "top-label" else _PIECE // 4  # the others hold the probabilities of a piece
+        for part in parts.pieces(len(rows), 1 if rows.ndim == 1 else rows.shape[1], entries):
             z, y, w = rows[part], label[part], None if weight is None else weight[part]
             if self.kind == "top-label":
                 scores = backend_for(z).row_scores(z, y, scale=scale)

@@ -180,9 +180,9 @@ def probabilities(function: str, y_prob: ArrayLike, kind: Kind) -> Array:
 # From rows to counts -------------------------------------------------------------------------------------------------
 
 
-def pieces(n_rows: int, n_columns: int) -> Iterator[slice]:
-    """Yield the rows, some at a time."""
-    step = max(1, _PIECE // max(n_columns, 1))
+def pieces(n_rows: int, n_columns: int, entries: int = _PIECE) -> Iterator[slice]:
+    """Yield the rows, so many at a time that they have about so many entries."""
+    step = max(1, min(_PIECE // 2, entries // max(n_columns, 1)))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))
 
