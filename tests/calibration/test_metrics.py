@@ -4,6 +4,8 @@ import pathlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xent.calibration import ConfidenceBins
 
@@ -29,6 +31,20 @@ def test_by_hand():
     assert error.ece.value == pytest.approx(0.4 * 0.2 + 0.6 * (0.8 - 2 / 3), abs=1e-15)
     assert error.mce == pytest.approx(0.2, abs=1e-15)
     assert error.ece.n == 5
+
+
+def test_a_float32_is_the_number_it_is():
+    # float32(.7) lies below .7 and float32(.1) above .1.
+    assert ConfidenceBins.index(np.array([0.7, 0.1], np.float32).astype(float), 10).tolist() == [6, 1]
+
+
+@settings(max_examples=100)
+@given(st.integers(1, 300), st.lists(st.floats(0, 1), min_size=1))
+def test_bins_are_found_as_by_search(n_bins, values):
+    edges = np.arange(1, n_bins) / n_bins
+    near = np.concatenate([values, edges, np.nextafter(edges, 0), np.nextafter(edges, 1)])
+    found = ConfidenceBins.index(near, n_bins)
+    np.testing.assert_array_equal(found, np.searchsorted(edges, near, side="right"))
 
 
 @pytest.mark.parametrize("n_bins", [1, 7, 10, 15])
