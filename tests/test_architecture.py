@@ -29,7 +29,7 @@ LAYERS = [
     {"_sigmoid"},
     {"losses"},
     {"functional", "information", "loss_functions", "targets"},
-    {"heads", "linear", "torch", "jax", "classifiers"},
+    {"heads", "linear", "torch", "jax", "classifiers", "sampling"},
     {"calibration"},
     {"decisions"},
     {"explorer", "lint"},  # explorer: the audit's report draws with its charts
@@ -41,7 +41,7 @@ LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 #: They take the arrays of every framework and import none: what they need is found among the loaded modules.
 MATHEMATICS = {
     *("errors", "kernels", "_arrays", "_validate", "mining", "_options", "_pipeline", "_sigmoid", "losses"),
-    *("functional", "information", "loss_functions", "targets", "heads"),
+    *("functional", "information", "loss_functions", "targets", "heads", "sampling"),
 }
 AT_HOME = {"torch": ("xent.torch", "xent.kernels.triton"), "triton": ("xent.kernels.triton",), "jax": ("xent.jax",)}
 

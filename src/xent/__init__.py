@@ -79,6 +79,7 @@ _ROOMS = (
     "loss_functions",
     "losses",
     "mining",
+    "sampling",
     "targets",
     "torch",
 )
