@@ -10,7 +10,7 @@ from xent.kernels.numpy import mix64
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
-#: So many sets, the smallest ones, are moved about after all have been placed; so many numbers describe them.
+#: So many sets, the smallest of several rows, are moved about after all have been placed; so many numbers describe them.
 _MOVABLE = 500
 _NUMBERS = 1 << 18
 _SWEEPS = 5
@@ -70,12 +70,18 @@ class _Table:
         shares = self.shares
         curvature = float(weights @ (adds * adds))
         lack = (shares[:, None] - self.have[:, columns]) @ (weights * adds)
-        best = lack / curvature  # without a constraint; each further one on a side costs curvature / share
-        counts = np.zeros(len(shares), dtype=np.int64)
-        if count > 1:
-            counts = np.floor(_fill(best, shares, count) + 1e-9).astype(np.int64)
-        for _ in range(count - int(counts.sum())):
-            counts[((counts + 0.5 - best) / shares).argmin()] += 1
+        best = lack / curvature  # if any amounts would do; one more on a side costs curvature / its share
+        amounts = _fill(best, shares, count)
+        counts = np.floor(amounts + 1e-9).astype(np.int64)
+        left = count - int(counts.sum())
+        if self.rows[one] == 1:  # each side gets its amount, rounded: up where most rows are lacking so far
+            total = self.have[:, -1] + counts * self.total[one]
+            lacking = shares * (total.sum() + left * self.total[one]) - total
+            lacking[amounts <= counts + 1e-9] = -np.inf
+            counts[np.argsort(-lacking, kind="stable")[:left]] += 1
+        else:
+            for _ in range(left):
+                counts[((counts + 0.5 - best) / shares).argmin()] += 1
         self.have[:, columns] += counts[:, None] * adds
         return counts
 
@@ -86,8 +92,8 @@ class _Table:
         (|a|² + 2 a·r_t) / share_t, r being what a side has too much; exchanging it for b by both moves' changes, less
         2 a·b (1 / share_s + 1 / share_t).
         """
-        some = np.lexsort((random.permutation(self.n_sets), self.rows))[:_MOVABLE]
-        some = some[: max(2, _NUMBERS // self.have.shape[1])]
+        some = np.lexsort((random.permutation(self.n_sets), self.rows))
+        some = some[self.rows[some] > 1][: min(_MOVABLE, _NUMBERS // self.have.shape[1])]
         adds = np.zeros((len(some), self.have.shape[1]))
         for at, one in enumerate(some):
             columns, values, _ = self.of(int(one))
