@@ -10,7 +10,7 @@ from xent.kernels.numpy import mix64
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
-#: So many sets, the smallest of several rows, are moved about after all have been placed; so many numbers describe them.
+#: So many sets, the smallest of several rows, are moved about after all have been placed, at most.
 _MOVABLE = 500
 _NUMBERS = 1 << 18
 _SWEEPS = 5

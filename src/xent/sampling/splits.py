@@ -124,9 +124,9 @@ def split(
 
     ``"balanced"`` places the sets from the largest to the smallest, each where it keeps Σ_s Σ_k (share of class k on
     side s - size_s)² / size_s smallest, the share of all rows counting as much as a quarter of the classes; sets with
-    the same rows of each class are placed at once. Then the smallest 500 of several rows are moved and exchanged as long as that helps.
-    Without groups every class is divided to within a row or two. It takes O(n log n), and some 20 µs for each kind of
-    set.
+    the same rows of each class are placed at once. Then the 500 smallest of several rows are moved and exchanged as
+    long as that helps. Without groups every class, and the whole, is divided to within two rows. It takes O(n log n),
+    and some 20 µs for each kind of set.
 
     ``"hashed"`` takes the group of the set's first row (of the first column, if there are several), as text, so that
     the number 7 and the text "7" are the same; without groups the row's number. So rows must be appended, not inserted,
