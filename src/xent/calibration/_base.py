@@ -176,61 +176,16 @@ class Calibrator:
 
     def _read(self, logits: ArrayLike, target: ArrayLike, sample_weight: ArrayLike | None) -> CalibrationRows:
         """Return the rows that count, having checked every argument of fit()."""
-        function = self._name("fit")
-        z = _validate.floating(function, "logits", logits)
-        if not (z.ndim == 1 and self._takes_vector):
-            _validate.rows(function, "logits", z)
-        two_columns = z.shape if z.ndim == 2 else (len(z), 2)
-        if two_columns[1] < 2:
-            raise ShapeError(
-                function,
-                f"logits must have a column for each of two classes or more; got shape {z.shape}",
-                "for one logit a row pass shape (rows,) to a calibrator of two classes, such as PlattScaling",
-            )
-        if not _validate.is_class_index(function, target, two_columns, 1):
-            raise DtypeError(
-                function,
-                f"target must be class indices, one a row; got shape {np.shape(target)}",
-                "take argmax, or repeat rows with weights",
-            )
-        index = _validate.class_indices(function, target, two_columns[1], self.ignore_index)
-        weight = None
-        keep = index >= 0
-        if sample_weight is not None:
-            weight = _validate.weights(function, "sample_weight", sample_weight, index.shape)
-            keep &= weight > 0
-        if not keep.all():
-            z, index = z[keep], index[keep]
-            weight = None if weight is None else weight[keep]
-        if len(index) == 0:
-            raise ShapeError(function, "logits must have at least one row with a label and a weight above 0; got none")
-        self._check_finite(function, z, keep)
-        return CalibrationRows(z, index, weight)
-
-    def _check_finite(self, function: str, z: Array, kept: NDArray[np.bool_]) -> None:
-        highest, lowest = float(z.max()), float(z.min())
-        if math.isfinite(highest) and math.isfinite(lowest):
-            return
-        each = z if z.ndim == 1 else z.max(axis=1)
-        good = np.isfinite(each) if z.ndim == 2 else ~np.isnan(each)
-        if self._takes_minus_inf and good.all():
-            return
-        if good.all():
-            each = z.min(axis=1) if z.ndim == 2 else each
-            good = np.isfinite(each)
-        if good.all():
-            return
-        row = int(np.flatnonzero(kept)[int((~good).argmax())])
-        bad = each[int((~good).argmax())]
-        raise OptionError(
-            function,
-            "logits must "
-            + ("not be NaN, +inf or -inf throughout a row" if self._takes_minus_inf else "be finite")
-            + f"; got {bad:g} at row {row}",
-            "leave such rows out"
-            if np.isnan(bad) or self._takes_minus_inf
-            else "a class of probability 0 has the logit -inf: from_probs(p, floor=1e-7) lifts it",
+        rows, _ = read_rows(
+            self._name("fit"),
+            logits,
+            target,
+            sample_weight,
+            ignore_index=self.ignore_index,
+            takes_vector=self._takes_vector,
+            takes_minus_inf=self._takes_minus_inf,
         )
+        return rows
 
     # scikit-learn's protocol ----------------------------------------------------------------------------------------
 
@@ -393,6 +348,74 @@ class Calibrator:
         from xent.torch.formula import Formula
 
         return Formula(type(self)._formula, self._constants())
+
+
+def read_rows(
+    function: str,
+    logits: ArrayLike,
+    target: ArrayLike,
+    sample_weight: ArrayLike | None,
+    *,
+    ignore_index: int,
+    takes_vector: bool,
+    takes_minus_inf: bool,
+) -> tuple[CalibrationRows, NDArray[np.bool_]]:
+    """Return the rows with a label and a weight, and which of all they are, having checked every argument."""
+    z = _validate.floating(function, "logits", logits)
+    if not (z.ndim == 1 and takes_vector):
+        _validate.rows(function, "logits", z)
+    two_columns = z.shape if z.ndim == 2 else (len(z), 2)
+    if two_columns[1] < 2:
+        raise ShapeError(
+            function,
+            f"logits must have a column for each of two classes or more; got shape {z.shape}",
+            "for one logit a row pass shape (rows,) to a calibrator of two classes, such as PlattScaling",
+        )
+    if not _validate.is_class_index(function, target, two_columns, 1):
+        raise DtypeError(
+            function,
+            f"target must be class indices, one a row; got shape {np.shape(target)}",
+            "take argmax, or repeat rows with weights",
+        )
+    index = _validate.class_indices(function, target, two_columns[1], ignore_index)
+    weight = None
+    keep = index >= 0
+    if sample_weight is not None:
+        weight = _validate.weights(function, "sample_weight", sample_weight, index.shape)
+        keep &= weight > 0
+    if not keep.all():
+        z, index = z[keep], index[keep]
+        weight = None if weight is None else weight[keep]
+    if len(index) == 0:
+        raise ShapeError(function, "logits must have at least one row with a label and a weight above 0; got none")
+    _check_finite(function, z, keep, takes_minus_inf)
+    return CalibrationRows(z, index, weight), keep
+
+
+def _check_finite(function: str, z: Array, kept: NDArray[np.bool_], takes_minus_inf: bool) -> None:
+    """Refuse rows that have no distribution, or only finite logits, by their number among the caller's."""
+    if math.isfinite(float(z.max())) and math.isfinite(float(z.min())):
+        return
+    if z.ndim == 1:  # one logit a row: a sigmoid has a limit at both infinities
+        bad = np.isnan(z) if takes_minus_inf else ~np.isfinite(z)
+        rule, worst = ("not be NaN" if takes_minus_inf else "be finite"), z
+    elif takes_minus_inf or not np.isfinite(z.max(axis=1)).all():
+        worst = z.max(axis=1)
+        bad = ~np.isfinite(worst)
+        rule = "not be NaN, +inf or -inf throughout a row"
+    else:
+        worst = z.min(axis=1)
+        bad = ~np.isfinite(worst)
+        rule = "be finite"
+    if not bad.any():
+        return
+    first = int(bad.argmax())
+    lift = "a class of probability 0 has the logit -inf: from_probs(p, floor=1e-7) lifts it"
+    raise OptionError(
+        function,
+        f"logits must {rule}; got {worst[first]:g} at row {int(np.flatnonzero(kept)[first])}",
+        lift if rule == "be finite" else "leave such rows out",
+    )
 
 
 def _plain(value: Any) -> Any:

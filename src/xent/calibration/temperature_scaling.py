@@ -88,13 +88,21 @@ class TemperatureScaling(Calibrator):
         return 100
 
     def _fit(self, rows: CalibrationRows) -> None:
-        self._keep(fit_temperature(_two_columns(rows.logits), rows.target, sample_weight=rows.weight))
+        self._keep(fit_temperature(two_columns(rows.logits), rows.target, sample_weight=rows.weight))
 
     def _keep(self, fit: TemperatureFit) -> None:
         self.temperature_ = fit.temperature
         self.standard_error_ = fit.standard_error
         self.reason_ = fit.reason
         self.converged_ = fit.converged
+
+    @classmethod
+    def after(cls, fit: TemperatureFit, n_classes: int) -> Self:
+        """Return the calibrator of a fit that was given its rows in parts."""
+        result = cls()
+        result._keep(fit)
+        result.classes_, result.rows_ = np.arange(n_classes), fit.rows
+        return result
 
     def _check_numbers(self) -> None:
         if isinstance(self.temperature_, bool):
@@ -106,7 +114,7 @@ class TemperatureScaling(Calibrator):
         return ("temperature_", "standard_error_", "reason_", "converged_")
 
 
-def _two_columns(z: Array) -> Array:
+def two_columns(z: Array) -> Array:
     """Return one logit a row as the two-class row (0, z), less its maximum: an infinite z is a certain row."""
     return np.stack([np.minimum(-z, 0.0), np.minimum(z, 0.0)], axis=1) if z.ndim == 1 else z
 
@@ -325,11 +333,11 @@ _ENTRIES = 1 << 18
 
 def _fit_entries(z: Array, y: Array, weight: Float64) -> TemperatureFit:
     """Fit one temperature to sigmoid logits (m,), as two-class rows that are made a part at a time."""
-    start = typical_temperature(_two_columns(z[:20_000]))
+    start = typical_temperature(two_columns(z[:20_000]))
     fit = TemperatureFit(start)
     while not fit.done:
         for begin in range(0, len(z), _ENTRIES):
             part = slice(begin, begin + _ENTRIES)
-            fit.add(_two_columns(z[part]), y[part].astype(np.int64) * (weight[part] > 0), weight[part])
+            fit.add(two_columns(z[part]), y[part].astype(np.int64) * (weight[part] > 0), weight[part])
         fit.step()
     return fit
