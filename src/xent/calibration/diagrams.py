@@ -192,7 +192,7 @@ class ReliabilityDisplay:
             counts_ax.yaxis.tick_right()
             counts_ax.yaxis.set_label_position("right")
             counts_ax.set_ylabel("rows, log", fontsize="x-small", color="0.45")
-            counts_ax.set(yscale="log", ylim=(1e300, 1e-300))
+            counts_ax.set(yscale="log", ylim=(0.5, 1.0), yticks=[])
             if ref_line:
                 ax.plot(
                     [0, 1],
@@ -218,7 +218,7 @@ class ReliabilityDisplay:
         )
         if len(at):
             edges = np.linspace(0.0, 1.0, _STRIPS + 1)
-            low, high = counts_ax.get_ylim()
+            low, high = counts_ax.get_ylim() if counts_ax.patches else (np.inf, 0.0)
             low, high = min(low, self.histogram[self.histogram > 0].min() / 2), max(high, self.histogram.max())
             counts_ax.stairs(self.histogram, edges, baseline=1e-300, fill=True, color=colour, alpha=0.3)
             counts_ax.set_yticks([2 * low, high], [_plain(2 * low), _plain(high)])
@@ -281,12 +281,14 @@ def _binned(events: Events, n_bins: int, strategy: str) -> tuple[Float64, Float6
 
 def _isotonic(events: Events, seed: int) -> tuple[Float64, Float64, Float64, Float64, Float64]:
     """Return prob_true, prob_pred, counts and the band of the distinct probabilities."""
+    with needs("ReliabilityDisplay", "SciPy 1.12 or later", "pip install 'xent[audit]'"):
+        from scipy.optimize import isotonic_regression
     curve = pav("ReliabilityDisplay", events.probability, events.happened, events.weight)
     if not len(curve.levels):
         return curve.values, curve.levels, curve.weights, curve.values, curve.values
     groups = _Groups(events, _equal_mass(events, _CELLS), _CELLS)
     drawn = np.random.default_rng(seed).binomial(groups.size, groups.mean, (_DRAWS, len(groups.size))) / groups.size
-    fits = [pav("ReliabilityDisplay", groups.mean, each, groups.weight)(groups.mean) for each in drawn]
+    fits = [isotonic_regression(each, weights=groups.weight).x for each in drawn]
     low, high = np.quantile(fits, [0.025, 0.975], axis=0)
     band = [np.interp(curve.levels, groups.mean, bound) for bound in (low, high)]
     return curve.values, curve.levels, curve.weights, band[0], band[1]
