@@ -144,6 +144,7 @@ def test_risk_at_extremes_and_every_coverage_by_its_own_number():
     assert curve([0, 0], [0.2, 0.1]).risk_at(1).low == 0.0
     many = curve(np.zeros(997), np.arange(997.0))
     assert [many.risk_at(k / 997).n for k in range(1, 998)] == list(range(1, 998))
+    assert curve(np.zeros(10), np.arange(10.0)).risk_at(0.1 * 3).n == 3  # 0.30000000000000004
 
 
 def test_clopper_pearson_keeps_its_promise():
