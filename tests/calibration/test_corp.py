@@ -11,7 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
 from xent.calibration._pav import pav
-from xent.calibration.corp import corp
+from xent.calibration.decomposition import corp
 from xent.errors import OptionError
 
 Y = [0, 0, 0, 1, 1, 1]

@@ -88,7 +88,7 @@ def corp(
 
     Examples
     --------
-    >>> from xent.calibration.corp import corp
+    >>> from xent.calibration.decomposition import corp
     >>> parts = corp([0, 0, 0, 1, 1, 1], [0.4, 0.3, 0.2, 0.1, 0.5, 0.9])
     >>> round(parts.score, 7), round(parts.miscalibration, 7), round(parts.discrimination, 7), parts.uncertainty
     (0.2266667, 0.1016667, 0.125, 0.25)
