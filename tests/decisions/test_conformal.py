@@ -552,7 +552,7 @@ def test_randomised_aps_and_raps_agree_with_mapie(coverage, regularised, monkeyp
     options = {"method": "raps", "penalty": 0.1, "k_reg": 2} if regularised else {"method": "aps"}
     ours = ConformalClassifier(**options, coverage=coverage, randomized=True).fit(probs, target)
     assert 1 - ours.threshold_ == pytest.approx(float(score.quantiles_[0]), abs=1e-12)
-    if not regularised:  # theirs then drops the last class by another rule than that of the calibration scores
+    if not regularised:  # of RAPS, MAPIE drops the last class by another rule than that of its calibration scores
         score.random_state = 4
         sets = score.get_prediction_sets(new[:, :, None], conformity, alpha, "prefit", include_last_label="randomized")
         np.testing.assert_array_equal(ours.predict_set(new), sets[:, :, 0])
