@@ -52,7 +52,7 @@ class ConformalClassifier:
         - ``"lac"``: p_k. The smallest sets on average; where the model is unsure they may be **empty**, which says that
           no class is likely enough. There is no option against that: adding the top class would only add coverage that
           was not asked for.
-        - ``"aps"``: the probability of k and of all classes ranked after it. Sets grow where the model is unsure.
+        - ``"aps"``: the probability of k and of all classes no likelier than it. Sets grow where the model is unsure.
         - ``"raps"``: that less ``penalty`` · max(0, rank_k - k_reg), the rank of the top class being 1: fewer classes
           from the tail.
     coverage
@@ -94,10 +94,10 @@ class ConformalClassifier:
 
     Notes
     -----
-    Equal probabilities are ranked by class number. Scores are summed from the least probable class up, in float64, so
-    rows whose top probability rounds to 1 are still told apart. float32 and float64 probabilities of the same logits
-    differ by rounding: give :meth:`fit` and :meth:`predict_set` the same kind. Calibration rows have no weights, for
-    the guarantee rests on their being exchangeable.
+    Classes of equal probability go into a set together or not at all. Scores are summed from the least probable class
+    up, in float64, so rows whose top probability rounds to 1 are still told apart. float32 and float64 probabilities of
+    the same logits differ by rounding: give :meth:`fit` and :meth:`predict_set` the same kind. Calibration rows have no
+    weights, for the guarantee rests on their being exchangeable.
 
     The deterministic set of APS is often taken to be {k : cumulated probability up to and with k ≤ q}, with the class
     that crosses q added (u = 0 in calibration, u = 1 in prediction). That covers too, but far beyond what was asked.
