@@ -231,6 +231,13 @@ def test_deterministic_sets_are_never_empty(kind, per_class, dtype):
     assert sets[np.arange(2000), probs[2000:].argmax(axis=1)].all()
 
 
+def test_no_class_conforms_better_than_the_top_one_where_a_sum_is_rounded_up():
+    p = np.full((1, 1000), 1.004e-3)  # a sum of 1.004, as float16 may leave it
+    p[0, 7] = 1.01e-3
+    mass = _conformity.tail_mass(p.astype(np.float16))
+    assert mass[0, 7] == mass.max() == 1.0
+
+
 def test_lac_sets_may_be_empty_and_are_counted():
     probs = np.array([[0.95, 0.05], [0.9, 0.1], [0.85, 0.15], [0.55, 0.45]])
     conformal = ConformalClassifier(coverage=0.5).fit(probs[:3], [0, 0, 0])

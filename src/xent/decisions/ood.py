@@ -196,7 +196,8 @@ def energy(logits: ArrayLike, *, temperature: float = 1.0) -> Float64:
     scale = 1.0 / _validate.positive("energy", "temperature", temperature)
 
     def score(z: Float64) -> Float64:
-        return _finite_max(z) + backend_for(z).row_stats(z, scale=scale).log_sum / scale
+        top: Float64 = z.max(axis=1)
+        return top + backend_for(z).row_stats(z, scale=scale).log_sum / scale
 
     return _by_row("energy", logits, score)
 
