@@ -273,13 +273,15 @@ def measure(cell: Cell, aim: Aim, threshold: float | None) -> dict[str, Estimate
     if threshold is None:
         return dict.fromkeys(names, missing("no threshold"))
     flagged = cell.score >= np.float64(threshold)  # float32 scores too are compared in float64
-    weight = np.ones(len(flagged)) if cell.weight is None else cell.weight
 
     def share(of: Bool, among: Bool, empty: str) -> Estimate:
-        inside = weight[among]
-        total = float(inside.sum())
-        n = effective_size(total, float(np.square(inside).sum()))
-        return wilson(float(weight[among & of].sum()) / total if total > 0 else math.nan, n, empty)
+        if cell.weight is None:
+            n, total, hits = (float(np.count_nonzero(each)) for each in (among, among, among & of))
+        else:
+            inside = cell.weight[among]
+            total, hits = float(inside.sum()), float(cell.weight[among & of].sum())
+            n = effective_size(total, float(np.square(inside).sum()))
+        return wilson(hits / total if total > 0 else math.nan, n, empty)
 
     result = {
         "recall": share(flagged, cell.positive, "no positives"),
@@ -289,19 +291,20 @@ def measure(cell: Cell, aim: Aim, threshold: float | None) -> dict[str, Estimate
     }
     if aim.cost is not None:
         each = aim.cost[cell.positive.astype(int), flagged.astype(int)]
-        result["cost"] = _mean(each, np.ones(len(each)), weight)
+        result["cost"] = _mean(each, np.ones(len(each)), cell.weight)
     elif aim.kind == "f_beta":
         share_recall = _recall_share(aim.value)
         result["f_beta"] = _mean(
             (flagged & cell.positive).astype(float),
             (1.0 - share_recall) * flagged + share_recall * cell.positive,
-            weight,
+            cell.weight,
         )
     return result
 
 
-def _mean(above: Float64, below: Float64, weight: Float64) -> Estimate:
+def _mean(above: Float64, below: Float64, weights: Float64 | None) -> Estimate:
     """Return Σw·above / Σw·below with the interval of the linearised ratio."""
+    weight = np.ones(len(above)) if weights is None else weights
     total = float((weight * below).sum())
     ratio = float((weight * above).sum()) / total
     error = math.sqrt(float(np.square(weight * (above - ratio * below)).sum())) / total

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
 
-#: Thresholds that a sequence tests at a time: most sequences end early.
-_CHUNK = 8192
+#: Thresholds that a sequence tests first, and at most, at a time: it may end early.
+_FIRST, _MOST = 128, 8192
 
 
 def _special(function: str) -> Any:
@@ -89,8 +89,10 @@ def rejections(p_values: Callable[[slice], Float64], length: int, level: float) 
 
     Source: Bauer 1991 (doi:10.1002/sim.4780100609); Angelopoulos et al. 2021 (arXiv:2110.01052).
     """
-    for start in range(0, length, _CHUNK):
-        failed = p_values(slice(start, min(start + _CHUNK, length))) > level
+    start, step = 0, _FIRST
+    while start < length:
+        failed = p_values(slice(start, min(start + step, length))) > level
         if failed.any():
             return start + int(failed.argmax())
+        start, step = start + step, min(2 * step, _MOST)
     return length
