@@ -25,6 +25,7 @@ GOALS = {
     "recall ≥ 0.95": {"recall": 0.95},
     "fpr ≤ 0.1": {"fpr": 0.1},
     "precision ≥ 0.6": {"precision": 0.6},
+    "errors ≤ 0.187": {"cost": ERRORS, "cost_at_most": 0.187},  # the law's least is 0.1864
     "errors ≤ 0.25": {"cost": ERRORS, "cost_at_most": 0.25},
     "cost ≤ 0.4": {"cost": COST, "cost_at_most": 0.4},
 }

@@ -105,6 +105,14 @@ def test_a_promise_is_broken_at_most_as_often_as_it_says(ask, n, ties):
         assert found > 0.7  # it is no promise of nothing
 
 
+@pytest.mark.parametrize(("cost", "least"), [("two values", 0.1863), ("four values", 0.1866)])
+def test_a_cost_below_the_least_that_there_is_is_seldom_promised(cost, least):
+    assert truth("cost", 0.8385, COSTS["two values"]) == pytest.approx(0.18636, abs=1e-5)
+    assert truth("cost", 0.7395, COSTS["four values"]) == pytest.approx(0.18663, abs=1e-5)
+    share, found = share_missed({"cost": COSTS[cost], "cost_at_most": least}, 400, confidence=0.95)
+    assert share == found <= ALLOWED
+
+
 def test_thresholds_fixed_beforehand_keep_the_promise_with_all_rows():
     share, found = share_missed({"precision": 0.6}, 500, confidence=0.95, candidates=np.linspace(0.9, 0.3, 61))
     assert share <= ALLOWED

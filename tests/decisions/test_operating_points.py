@@ -150,6 +150,34 @@ def test_candidates_are_tested_in_their_order_until_one_fails():
     )
 
 
+def test_a_cost_is_proven_both_ways_from_the_best_of_a_fifth_at_half_the_level():
+    differ = 0
+    for seed in range(40):
+        y, score = sample(seed, n=250)
+        errors = {t: np.mean((score >= t) != y) for t in np.append(score, np.inf)}
+        shuffled = np.random.default_rng(seed).permutation(250)
+        few, rest = shuffled[:50], shuffled[50:]
+        start = min(np.append(score[few], np.inf), key=lambda t: (np.sum((score[few] >= t) != y[few]), -t))
+
+        def proven(level, start=start, rest=rest, y=y, score=score, errors=errors):
+            found = []
+            for way in (np.sort(score[rest])[::-1], np.append(np.sort(score[rest]), np.inf)):
+                ahead = way[way < start] if way[0] > way[-1] else way[way > start]
+                for number, t in enumerate(np.append(start, ahead)):
+                    if binom(200, 0.2).cdf(np.sum((score[rest] >= t) != y[rest])) > (level if number else 0.2):
+                        break
+                    found.append(t)
+            return min(found, key=lambda t: (errors[t], found.index(t)), default=None)
+
+        expected = proven(0.1)
+        differ += expected != proven(0.2)
+        point = threshold_at(y, score, cost=[[0, 1], [1, 0]], cost_at_most=0.2, confidence=0.8, seed=seed)
+        assert (point.threshold is None) == (expected is None)
+        if expected is not None:
+            assert point.achieved.value == pytest.approx(errors[expected], abs=1e-12)
+    assert differ > 0
+
+
 def test_candidates_take_the_precision_of_the_scores():
     score = np.repeat(np.float32([0.9, 0.1]), 100)
     y = np.repeat([1, 0], 100)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -252,3 +252,41 @@ def positives(function: str, y_true: ArrayLike, shape: tuple[int, ...]) -> Calla
             "leave out with sample_weight=0 what has no class, after giving it one",
         )
     return lambda k: array == k
+
+
+def labels(function: str, classes: Sequence[Any] | None, n_classes: int, ndim: int) -> list[Any]:
+    """Return the classes' names; one score without a name is of None."""
+    if classes is None:
+        return [None] if ndim == 1 else list(range(n_classes))
+    if len(classes) != n_classes:
+        raise ShapeError(
+            function,
+            f"classes must be {n_classes} names, one a column of y_prob; got {len(classes)}",
+            "None numbers them",
+        )
+    return list(classes)
+
+
+def parts(
+    function: str, slices: Mapping[str, ArrayLike] | None, n_rows: int
+) -> Iterator[tuple[tuple[str, Any], Array]]:
+    """Yield each variable's values with the rows that have it."""
+    if slices is not None and not isinstance(slices, Mapping):
+        raise OptionError(
+            function,
+            f"slices must be a mapping from a variable's name to its values; got {type(slices).__name__}",
+            'such as {"weather": weather}',
+        )
+    for name, values in (slices or {}).items():
+        array = _validate.as_array(function, f"slices[{name!r}]", values)
+        if array.shape != (n_rows,):
+            raise ShapeError(
+                function,
+                f"slices[{name!r}] must have shape ({n_rows},), one value a row; got {array.shape}",
+                "bin a number first: a value is a slice",
+            )
+        found, codes = np.unique(array, return_inverse=True)
+        order = np.argsort(codes, kind="stable")
+        ends = np.searchsorted(codes[order], np.arange(len(found) + 1))
+        for value, start, end in zip(found.tolist(), ends[:-1], ends[1:], strict=True):
+            yield (name, value), order[start:end]

@@ -14,13 +14,15 @@ from xent._estimates import Estimate
 from xent.decisions import _goals
 from xent.decisions._choice import Cell, choose, measure
 from xent.decisions._goals import Aim
-from xent.errors import OptionError, ShapeError
 
 Array = NDArray[Any]
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
 
-_DRAWS = "the rows were drawn independently from the law of the rows to come, and neither fitted the model nor chose it"
+_DRAWS = (
+    "the rows were drawn independently from the law of the rows to come, and no part of the model was fitted, "
+    "calibrated or chosen on them"
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,14 +167,16 @@ def threshold_at(
     -----
     Recall: the threshold lies just below the (c + 1)-th lowest score of n positives, c the largest with
     P(Bin(n, 1 - recall) ≤ c) ≤ 1 - confidence; the recall at that score is Beta(n - c, c + 1), and greater where
-    scores tie. False-positive rate: just above the (c + 1)-th highest of the negatives. Both are exact for any n.
+    scores tie. False-positive rate: just above the (c + 1)-th highest of the negatives. Both are exact for any n and,
+    being about one class alone, stand where the frequencies of the classes change; a precision and a cost do not.
 
-    Precision: among rows flagged by a fixed threshold, the positives are binomial. All thresholds below one that the
-    other rows do not know are tested downwards until the first fails, each at the full 1 - confidence; the first
-    threshold on that way whose precision is too low would have to pass its own test. Ranks of the tested rows' own
-    scores would not do as the sequence: which of them is the first to fail depends on the scores above it. Cost: the
-    same from the best threshold of the fifth both ways, each at half, with the exact binomial tail where the costs
-    take two values and Hoeffding's and Bentkus's bound where they take more.
+    Precision: among the rows that a fixed threshold flags, the positives are binomial. A fifth of the rows names a
+    first threshold; on the others every threshold from there downwards is tested until one fails, each at the full
+    1 - confidence. The first on that way whose precision is too low does not depend on the rows that test, and a
+    promise is broken only where it passes its own test. (Ranks of the tested rows' own scores would not do as the
+    sequence: which of them is the first to fail depends on the scores above it.) Cost: from the cheapest threshold of
+    the fifth both ways, each at half, with the exact binomial tail where the costs take two values and Hoeffding's and
+    Bentkus's bounds where they take more.
 
     Source: Wilks 1941 (doi:10.1214/aoms/1177731788); Angelopoulos et al. 2021 (arXiv:2110.01052); Bates et al. 2021
     (arXiv:2101.02703). Many classes or slices: :func:`operating_points`.
@@ -390,20 +394,24 @@ def operating_points(
     function = "operating_points"
     confidence = _goals.confidence_checked(function, confidence)
     probs = _validate.probabilities(function, "y_prob", _goals.scores(function, "y_prob", y_prob, (1, 2)))
-    n_classes = 1 if probs.ndim == 1 else probs.shape[1]
+    columns = probs[:, None] if probs.ndim == 1 else probs
+    n_classes = columns.shape[1]
     given = {"recall": recall, "precision": precision, "fpr": fpr, "f_beta": f_beta, "cost": cost}
     aims = _goals.aims(function, given, cost_at_most, confidence, n_classes)
     tested = _goals.sequence(function, candidates, aims[0], confidence)
     weight = _goals.row_weights(function, sample_weight, len(probs), confidence)
-    labels = _labels(function, classes, n_classes, probs.ndim)
+    labels = _goals.labels(function, classes, n_classes, probs.ndim)
     positives = _goals.positives(function, y_true, probs.shape)
-    parts: list[tuple[tuple[str, Any] | None, Array | None]] = [(None, None), *_slices(function, slices, len(probs))]
+    parts: list[tuple[tuple[str, Any] | None, Array | None]] = [
+        (None, None),
+        *_goals.parts(function, slices, len(probs)),
+    ]
 
     def cells() -> Iterator[tuple[Any, tuple[str, Any] | None, Aim, Cell]]:
         """Yield the cells one at a time: together they would hold every row several times."""
         for where, index in parts:
             for k, label in enumerate(labels):
-                cell = Cell(function, positives(k), probs if probs.ndim == 1 else probs[:, k], weight)
+                cell = Cell(function, positives(k), columns[:, k].copy(), weight)
                 yield label, where, aims[k], cell if index is None else cell.rows(index)
 
     sharing = 1
@@ -419,40 +427,3 @@ def _has_rows(cell: Cell, aim: Aim) -> bool:
     if aim.kind in ("recall", "fpr"):
         takes_part = takes_part & (cell.positive == (aim.kind == "recall"))
     return bool(takes_part.any())
-
-
-def _labels(function: str, classes: Sequence[Any] | None, n_classes: int, ndim: int) -> list[Any]:
-    if classes is None:
-        return [None] if ndim == 1 else list(range(n_classes))
-    if len(classes) != n_classes:
-        raise ShapeError(
-            function,
-            f"classes must be {n_classes} names, one a column of y_prob; got {len(classes)}",
-            "None numbers them",
-        )
-    return list(classes)
-
-
-def _slices(
-    function: str, slices: Mapping[str, ArrayLike] | None, n_rows: int
-) -> Iterator[tuple[tuple[str, Any], Array]]:
-    """Yield each variable's values with the rows that have it."""
-    if slices is not None and not isinstance(slices, Mapping):
-        raise OptionError(
-            function,
-            f"slices must be a mapping from a variable's name to its values; got {type(slices).__name__}",
-            'such as {"weather": weather}',
-        )
-    for name, values in (slices or {}).items():
-        array = _validate.as_array(function, f"slices[{name!r}]", values)
-        if array.shape != (n_rows,):
-            raise ShapeError(
-                function,
-                f"slices[{name!r}] must have shape ({n_rows},), one value a row; got {array.shape}",
-                "bin a number first: a value is a slice",
-            )
-        found, codes = np.unique(array, return_inverse=True)
-        order = np.argsort(codes, kind="stable")
-        ends = np.searchsorted(codes[order], np.arange(len(found) + 1))
-        for value, start, end in zip(found.tolist(), ends[:-1], ends[1:], strict=True):
-            yield (name, value), order[start:end]
