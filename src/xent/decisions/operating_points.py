@@ -80,7 +80,7 @@ class OperatingPoint:
         return f"<OperatingPoint {where}: {self._aim}, {promise}, from {rows}{reason}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and words; every field but the estimates' own counts."""
+        """Return plain numbers and words, a measure as [value, low, high], or None where there is none."""
         return {
             "threshold": self.threshold,
             "goal": self.goal,
@@ -89,7 +89,9 @@ class OperatingPoint:
             "n": self.n,
             "n_positive": self.n_positive,
             "needed": self.needed,
-            "measured": {name: [each.value, each.low, each.high] for name, each in self.measured.items()},
+            "measured": {
+                name: None if each.reason else [each.value, each.low, each.high] for name, each in self.measured.items()
+            },
             "reason": self.reason,
             "assumptions": self.assumptions,
         }
