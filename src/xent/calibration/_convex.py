@@ -50,6 +50,10 @@ class Rows:
     def __iter__(self) -> Iterator[Part]:
         return iter(self._held) if self.few else self._parts()
 
+    def every(self, stride: int) -> Rows:
+        """Return every so many of the rows, without copying their logits."""
+        return Rows(self.logits[::stride], self.target[::stride], self.weight[::stride], self.features)
+
     def _parts(self) -> Iterator[Part]:
         size = max(1, _ENTRIES // self.logits.shape[1])
         for start in range(0, len(self.logits), size):
@@ -182,6 +186,9 @@ def minimise(
 
     A step is halved until the objective falls as the slope promises, but for what rounding hides of it: near the
     optimum whole steps are taken, and they square the error. It ends early where two steps in a row bring nothing.
+
+    Value and gradient are of all rows. The curvature of many is taken from some of them, and from more where steps then
+    bring too little: what is reached does not depend on it.
     """
     problem = _Problem(rows, form, strengths)
     theta = np.zeros_like(strengths) if start is None else start
@@ -198,7 +205,9 @@ def minimise(
             trial_value, trial_gradient = problem.value_and_gradient(theta + length * step)
         trial_norm = float(np.abs(trial_gradient).max())
         falls = trial_norm < 0.5 * norm or trial_value < value - rounding
-        stalls = 0 if falls else stalls + 1
+        stalls = 0 if falls or problem.stride > 1 else stalls + 1
+        if trial_norm > 0.3 * norm:
+            problem.look_closer()
         if falls or trial_norm < norm:
             theta, value, gradient, norm = theta + length * step, trial_value, trial_gradient, trial_norm
     return Solution(theta, value, norm, norm <= tolerance, steps)
@@ -213,6 +222,15 @@ class _Problem:
         self.strengths = np.where(self.free, strengths, 0.0)
         self._solver: Callable[[Float64], Float64] | None = None
         self._given = strengths
+        self.stride = -(-rows.logits.size // _FEW)
+        self.sample = rows.every(self.stride) if self.stride > 1 else rows
+
+    def look_closer(self) -> None:
+        """Take the curvature from four times as many rows."""
+        if self.stride > 1:
+            self.stride = max(1, self.stride // 4)
+            self.sample = self.rows.every(self.stride) if self.stride > 1 else self.rows
+            self._solver = None
 
     def value_and_gradient(self, theta: Float64) -> tuple[float, Float64]:
         value, gradient = 0.5 * float(np.vdot(self.strengths, theta**2)), self.strengths * theta
@@ -225,12 +243,12 @@ class _Problem:
 
     def newton_step(self, theta: Float64, gradient: Float64) -> Float64:
         """Return -H⁻¹ gradient, the more exactly the smaller the gradient: the steps then converge superlinearly."""
-        held = list(self._curves(theta)) if self.rows.few else None
+        held = list(self._curves(theta)) if self.sample.few else None
         step, residual = np.zeros_like(gradient), -gradient
         conditioned = self._solve(residual)
         direction = conditioned
         product = float(np.vdot(residual, conditioned))
-        enough = min(0.01, float(np.abs(gradient).max())) * product
+        enough = min(0.01, float(np.abs(gradient).max()) if self.stride == 1 else 0.01) * product
         for _ in range(_MOST_PRODUCTS):
             curved = self._hessian_product(self._curves(theta) if held is None else held, direction)
             length = product / float(np.vdot(direction, curved))
@@ -244,23 +262,26 @@ class _Problem:
         return step
 
     def _solve(self, residual: Float64) -> Float64:
+        total = self.sample.total
         if self._solver is None:
-            beyond = 1e15 * self.rows.total
-            self._solver = self.form.solver(self.rows, np.minimum(self._given, beyond))
-        return self._solver(residual * self.rows.total) * self.free
+            strengths = np.minimum(self._given, 1e15 * self.rows.total) * (total / self.rows.total)
+            self._solver = self.form.solver(self.sample, strengths)
+        return self._solver(residual * total) * self.free
 
     def _curves(self, theta: Float64) -> Iterator[tuple[Float64, Float64, Float64]]:
         """Yield features, probabilities at ``theta`` and weights of each part: what the Hessian is made of."""
-        for x, _, weight in self.rows:
+        for x, _, weight in self.sample:
             z = x + self.form.apply(x, theta)
             yield x, backend_for(z).row_softmax(z), weight
 
     def _hessian_product(self, curves: Iterable[tuple[Float64, Float64, Float64]], direction: Float64) -> Float64:
-        result = self.strengths * direction
+        result = np.zeros_like(direction)
         for x, probs, weight in curves:
             moved = self.form.apply(x, direction)
             moved -= np.einsum("ik,ik->i", probs, moved)[:, None]
             moved *= probs
             moved *= weight[:, None]
             result += self.form.gather(x, moved)
-        return result * self.free / self.rows.total
+        result /= self.sample.total
+        result += self.strengths * direction / self.rows.total
+        return result * self.free
