@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
-from xent.calibration._pav import pav
+from xent.calibration._isotonic_curve import isotonic_curve
 from xent.calibration.decomposition import corp
 from xent.errors import OptionError
 
@@ -162,7 +162,7 @@ def test_pav_pools_ties_whatever_their_order():
     x = np.array([0.5, 0.5, 0.1, 0.5])
     for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
         y, weight = np.array([1.0, 0.0, 0.75, 1.0]), np.array([1.0, 2.0, 4.0, 3.0])
-        curve = pav("corp", x[order], y[order], weight[order])
+        curve = isotonic_curve(x[order], y[order], weight[order])
         assert curve.levels.tolist() == [0.1, 0.5]
         assert curve.weights.tolist() == [4.0, 6.0]
         assert curve.values == pytest.approx([0.7, 0.7])  # (3 + 1 + 3) / 10

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from xent import _validate
 from xent.calibration import _events
 from xent.calibration._events import Events
-from xent.calibration._pav import IsotonicCurve, pav
+from xent.calibration._isotonic_curve import IsotonicCurve, isotonic_curve
 from xent.errors import OptionError
 
 Float64 = NDArray[np.float64]
@@ -79,8 +79,6 @@ def corp(
     ShapeError, DtypeError, TargetError, OptionError
         Shapes that do not fit; not numbers; labels that are no class; probabilities outside [0, 1] or NaN; an unknown
         score or kind.
-    ImportError
-        SciPy is not installed.
 
     Notes
     -----
@@ -115,7 +113,7 @@ def corp(
 def _parts(events: Events, score: str) -> CorpDecomposition:
     """Return the decomposition of one set of events."""
     p, y, weight = events.probability, events.happened, events.weight
-    curve = pav("corp", p, y, weight)
+    curve = isotonic_curve(p, y, weight)
     if not len(p):
         return CorpDecomposition(math.nan, math.nan, math.nan, math.nan, math.nan, 0.0, (curve,))
     total = float(weight.sum())

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from xent import _validate
 from xent.calibration import _events
 from xent.calibration._events import Events, needs
-from xent.calibration._pav import pav
+from xent.calibration._isotonic_curve import isotonic_curve
 from xent.calibration.metrics import ConfidenceBins
 from xent.errors import OptionError, ShapeError
 
@@ -283,7 +283,7 @@ def _isotonic(events: Events, seed: int) -> tuple[Float64, Float64, Float64, Flo
     """Return prob_true, prob_pred, counts and the band of the distinct probabilities."""
     with needs("ReliabilityDisplay", "SciPy 1.12 or later", "pip install 'xent[audit]'"):
         from scipy.optimize import isotonic_regression
-    curve = pav("ReliabilityDisplay", events.probability, events.happened, events.weight)
+    curve = isotonic_curve(events.probability, events.happened, events.weight)
     if not len(curve.levels):
         return curve.values, curve.levels, curve.weights, curve.values, curve.values
     groups = _Groups(events, _equal_mass(events, _CELLS), _CELLS)
