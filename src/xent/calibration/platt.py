@@ -110,8 +110,8 @@ class QuadraticScaling(BinaryCalibrator):
     --------
     >>> import numpy as np
     >>> from xent.calibration import QuadraticScaling
-    >>> m = np.repeat([-2.0, 0.0, 2.0], 100)
-    >>> y = np.concatenate([np.arange(100) < ones for ones in (20, 40, 90)]).astype(int)
+    >>> m = np.repeat([-2.0, 0.0, 2.0], 1000)
+    >>> y = np.concatenate([np.arange(1000) < ones for ones in (200, 400, 900)]).astype(int)
     >>> QuadraticScaling().fit(m, y).predict_proba([-2.0, 0.0, 2.0])[:, 1].round(2)
     array([0.2, 0.4, 0.9])
     """
@@ -172,8 +172,8 @@ class BetaCalibration(BinaryCalibrator):
     --------
     >>> import numpy as np
     >>> from xent.calibration import BetaCalibration
-    >>> m = np.repeat([-2.0, 0.0, 2.0], 100)
-    >>> y = np.concatenate([np.arange(100) < ones for ones in (20, 40, 90)]).astype(int)
+    >>> m = np.repeat([-2.0, 0.0, 2.0], 1000)
+    >>> y = np.concatenate([np.arange(1000) < ones for ones in (200, 400, 900)]).astype(int)
     >>> BetaCalibration().fit(m, y).predict_proba([-2.0, 0.0, 2.0])[:, 1].round(2)
     array([0.2, 0.4, 0.9])
     """
