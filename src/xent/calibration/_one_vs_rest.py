@@ -13,7 +13,10 @@ Array = NDArray[Any]
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
 
-_ROWS = 1 << 16
+_ENTRIES = 1 << 18
+
+#: What curves that rise preserve.
+ORDER = "the order of the rows; of K > 2 classes by each, before the probabilities of a row are divided by their sum"
 
 
 def log_odds(xp: Any, z: Any) -> Any:
@@ -57,7 +60,8 @@ class BinaryCalibrator(Calibrator):
     Logits (n,) are the log-odds m of class 1, logits (n, 2) have m = z₁ - z₀. Of K > 2 columns each class has its
     log-odds against all others, m_k = z_k - log Σ_{j≠k} exp z_j, and is calibrated as class 1 of two. The probabilities
     of a row are then divided by their sum; where all are 0 they are 1/K. Calibrated logits (n, K) are the logarithms of
-    the probabilities before that. Fit and transform of K > 2 hold one float64 array (n, K) and parts of another.
+    the probabilities before that. A fit of K > 2 holds the log-odds, one float64 array (n, K). A weight is that many
+    rows: weights that sum to 1 count as one row in all.
     """
 
     _fitted: ClassVar[tuple[str, ...]] = ("curves_",)
@@ -84,6 +88,14 @@ class BinaryCalibrator(Calibrator):
         m = log_odds_of(rows.logits)
         return [(np.ascontiguousarray(m[:, k]), rows.target == k, weight) for k in range(m.shape[1])]
 
+    def _apply(self, z: Float64) -> Float64:
+        if z.ndim == 1:
+            return super()._apply(z)
+        result, step = np.empty(z.shape), max(_ENTRIES // z.shape[1], 1)
+        for begin in range(0, len(z), step):
+            result[begin : begin + step] = super()._apply(z[begin : begin + step])
+        return result
+
     def _fit_curve(self, m: Float64, is_one: Bool, weight: Float64) -> dict[str, Any]:
         """Return the curve's numbers."""
         raise NotImplementedError
@@ -96,7 +108,7 @@ class BinaryCalibrator(Calibrator):
 def log_odds_of(z: Array) -> Float64:
     """Return the log-odds (n, K) of logits of any float dtype, some rows at a time."""
     result = np.empty(z.shape)
-    step = max(_ROWS // z.shape[1], 1)
+    step = max(_ENTRIES // z.shape[1], 1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for begin in range(0, len(z), step):
             result[begin : begin + step] = log_odds(np, z[begin : begin + step].astype(np.float64))

@@ -56,7 +56,7 @@ def just_below(x: Float64) -> Float64:
 
     Steps at scores start there, so that a score that is computed again with another rounding is on the same step.
     """
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         gap = np.diff(x, prepend=-np.inf)
         lower = x - np.minimum(1e-12 * np.maximum(np.abs(x), 1.0), 0.25 * gap)
     return np.where(np.isfinite(x), lower, x)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xent import _validate
 from xent.calibration._base import CalibrationRows
-from xent.calibration._one_vs_rest import BinaryCalibrator, log_odds_of, one_vs_rest
+from xent.calibration._one_vs_rest import ORDER, BinaryCalibrator, log_odds_of, one_vs_rest
 from xent.calibration._pav import pav, pooled
 
 Bool = NDArray[np.bool_]
@@ -69,7 +69,7 @@ class IsotonicCalibration(BinaryCalibrator):
     curves_
         The function of the log-odds of class 1, or of each of K > 2 classes, or the shared one: ``value + slope (m -
         start)`` of the piece between ``knots`` in which m lies (log-odds; "pav": probabilities), ``low`` at -inf and
-        ``high`` at +inf, and the ``tail`` beyond the outermost knots, in the ``unit`` of their distance.
+        ``high`` at +inf, and the ``tail`` beyond the outermost knots, half of it one ``unit`` away: the rows' range.
     reasons_
         For each curve None, or why it learnt little: "one class", "one score", "misleading" (higher scores go with
         fewer rows of the class).
@@ -78,10 +78,10 @@ class IsotonicCalibration(BinaryCalibrator):
     -----
     Takes logits (n,), the log-odds m of class 1; (n, 2), m = z₁ - z₀; (n, K), each class against the rest, whose
     probabilities are then divided by their sum. Scores times a factor give the same probabilities. Log-odds of ±inf,
-    probabilities that are 0 or 1, are scores as others and pooled with their like. A weight is that many rows. The
-    shared function sorts n·K numbers. Sibling: :class:`VennAbers`, which also says how little it knows. Sources:
-    Zadrozny & Elkan 2002 (doi:10.1145/775047.775151); Oron & Flournoy 2017 (doi:10.1080/19466315.2017.1286256); the
-    shared function: Zhang, Kailkhura & Han 2020 (arXiv:2003.07329).
+    probabilities that are 0 or 1, are scores as others and pooled with their like. A weight is that many rows, so
+    weights that sum to 1 are one row in all. The shared function sorts n·K numbers. Sibling: :class:`VennAbers`, which
+    also says how little it knows. Sources: Zadrozny & Elkan 2002 (doi:10.1145/775047.775151); Oron & Flournoy 2017
+    (doi:10.1080/19466315.2017.1286256); the shared function: Zhang, Kailkhura & Han 2020 (arXiv:2003.07329).
 
     Examples
     --------
@@ -94,8 +94,8 @@ class IsotonicCalibration(BinaryCalibrator):
     """
 
     preserves = (
-        "the order of the rows by each class (variant 'pav': but for ties); with multiclass='shared' also the order of "
-        "the classes in every row, and so the accuracy"
+        f"{ORDER} (variant 'pav': but for ties); with multiclass='shared' the order of the classes in every row, and "
+        "so the accuracy"
     )
     _formula = staticmethod(_isotonic)
     _fitted = ("curves_", "variant")
@@ -135,7 +135,7 @@ def _regression(x: Float64, ones: Float64, weights: Float64) -> dict[str, Any]:
     starts, sums, sizes = pav(ones, weights)
     ends = np.append(starts[1:], len(x)) - 1
     knots, first = np.unique(np.stack([starts, ends], axis=1).reshape(-1), return_index=True)
-    return _lines(x[knots], np.repeat(sums / sizes, 2)[first], 0.0)
+    return _lines(x[knots], np.repeat(sums / sizes, 2)[first], 0.0, x)
 
 
 def _centred(x: Float64, ones: Float64, weights: Float64) -> dict[str, Any]:
@@ -153,10 +153,10 @@ def _centred(x: Float64, ones: Float64, weights: Float64) -> dict[str, Any]:
         centre = np.where(mass > 0, moment / mass, x[starts])  # a pool of -inf alone, or of +inf
     if not (mass > 0).any():
         centre = np.where(np.arange(len(starts)) == 0, x[starts], x[-1])
-    return _lines(centre, np.log(sums / (sizes - sums)), _RISE)
+    return _lines(centre, np.log(sums / (sizes - sums)), _RISE, x)
 
 
-def _lines(x: Float64, y: Float64, rise: float) -> dict[str, Any]:
+def _lines(x: Float64, y: Float64, rise: float, scores: Float64) -> dict[str, Any]:
     """Return the numbers of :func:`_steps` through rising points, whose first and last x may be infinite."""
     low, high = y[0], y[-1]
     finite = np.isfinite(x)
@@ -176,7 +176,8 @@ def _lines(x: Float64, y: Float64, rise: float) -> dict[str, Any]:
     with np.errstate(over="ignore", divide="ignore"):
         slope = np.diff(values) / np.diff(knots)
     slope = np.where(np.isfinite(slope), slope, 0.0)
-    spread = float(knots[-1] - knots[0])
+    scores = scores[np.isfinite(scores)]
+    spread = float(scores[-1] - scores[0]) if len(scores) else 0.0
     return {
         "knots": knots,
         "start": np.append(knots[0], knots),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xent.calibration._one_vs_rest import BinaryCalibrator, log_sigmoid, one_vs_rest
+from xent.calibration._one_vs_rest import ORDER, BinaryCalibrator, log_sigmoid, one_vs_rest
 from xent.calibration._pieces import fit_pieces, pieces
 from xent.calibration._rising_fit import Counts, fit_rising
 
@@ -51,8 +51,8 @@ class PlattScaling(BinaryCalibrator):
     -----
     Takes logits (n,), the log-odds m of class 1; (n, 2), m = z₁ - z₀; (n, K), each class against the rest, whose
     probabilities are then divided by their sum. Scores times a factor give the same probabilities. Logits must be
-    finite. Sibling: :class:`BetaCalibration`, whose tails may differ. Source: Platt 1999; Lin, Lin & Weng 2007
-    (doi:10.1007/s10994-007-5018-6).
+    finite. A weight is that many rows: weights that sum to 1 are one row in all. Sibling: :class:`BetaCalibration`,
+    whose tails may differ. Source: Platt 1999; Lin, Lin & Weng 2007 (doi:10.1007/s10994-007-5018-6).
 
     Examples
     --------
@@ -62,7 +62,7 @@ class PlattScaling(BinaryCalibrator):
     array([[0.0909, 0.9091]])
     """
 
-    preserves = "the order of the rows by each class, but for a negative slope, which turns it round"
+    preserves = f"{ORDER}; a negative slope turns it round"
     _formula = staticmethod(_platt)
 
     @staticmethod
@@ -116,7 +116,7 @@ class QuadraticScaling(BinaryCalibrator):
     array([0.2, 0.4, 0.9])
     """
 
-    preserves = "the order of the rows by each class, but for ties where the slope reaches 0"
+    preserves = f"{ORDER}; but for ties where the slope reaches 0"
     _formula = staticmethod(_quadratic)
 
     @staticmethod
@@ -178,7 +178,7 @@ class BetaCalibration(BinaryCalibrator):
     array([0.2, 0.4, 0.9])
     """
 
-    preserves = "the order of the rows by each class, but for ties where a or b is 0"
+    preserves = f"{ORDER}; but for ties where a or b is 0"
     _formula = staticmethod(_beta)
 
     @staticmethod

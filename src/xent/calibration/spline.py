@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xent.calibration._base import CalibrationRows
-from xent.calibration._one_vs_rest import BinaryCalibrator, one_vs_rest
+from xent.calibration._one_vs_rest import ORDER, BinaryCalibrator, one_vs_rest
 from xent.calibration._pav import pooled
 from xent.calibration._pieces import fit_pieces, pieces, roughness
 from xent.calibration._rising_fit import Counts
@@ -71,7 +71,7 @@ class SplineCalibration(BinaryCalibrator):
     array([-1.,  0.,  1.])
     """
 
-    preserves = "the order of the rows by each class, but for ties where the slope is 0"
+    preserves = f"{ORDER}; but for ties where the slope is 0"
     _formula = staticmethod(_spline)
 
     smoothness_: list[float]

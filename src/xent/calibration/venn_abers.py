@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
-from xent.calibration._one_vs_rest import BinaryCalibrator, log_odds_of, one_vs_rest
+from xent.calibration._one_vs_rest import ORDER, BinaryCalibrator, log_odds_of, one_vs_rest
 from xent.calibration._pav import just_below, pav, pooled
 
 Bool = NDArray[np.bool_]
@@ -57,8 +57,9 @@ class VennAbers(BinaryCalibrator):
     -----
     Inductive: fitted once, O(n log n), for any number of new rows, O(log n) each; equal to refitting for every row.
     Shapes are as in :class:`IsotonicCalibration`, ±inf too. A weight is that many rows, the new row one; the guarantee
-    is for rows without weights. For K > 2 classes it holds of each class's interval, not of the probabilities after
-    they were divided by their sum. Source: Vovk, Petej & Fedorova 2015 (arXiv:1511.00213).
+    is for rows without weights. A score above all rows has p₁ = 1, also of a class that has no rows. For K > 2 classes
+    it holds of each class's interval, not of the probabilities after they were divided by their sum. Source: Vovk,
+    Petej & Fedorova 2015 (arXiv:1511.00213).
 
     Examples
     --------
@@ -72,7 +73,7 @@ class VennAbers(BinaryCalibrator):
     array([[0.6667, 0.3333]])
     """
 
-    preserves = "the order of the rows by each class, but for ties"
+    preserves = f"{ORDER}; but for ties"
     _formula = staticmethod(_venn_abers)
     _takes_minus_inf = True
 
