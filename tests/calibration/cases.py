@@ -4,7 +4,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xent.calibration import Calibrator, EnsembleTemperature, MultilabelTemperature, TemperatureScaling
+from xent.calibration import (
+    BetaCalibration,
+    Calibrator,
+    DirichletCalibration,
+    EnsembleTemperature,
+    HistogramBinning,
+    IsotonicCalibration,
+    MatrixScaling,
+    MultilabelTemperature,
+    PlattScaling,
+    QuadraticScaling,
+    SplineCalibration,
+    StructuredScaling,
+    TemperatureScaling,
+    VectorScaling,
+    VennAbers,
+)
 
 
 @dataclass(frozen=True)
@@ -38,10 +54,19 @@ BINARY_LABELS = (np.random.default_rng(3).random(400) < 1 / (1 + np.exp(-BINARY_
 NEW = drawn(60, 4, seed=1)[0]
 SEVERAL = (np.random.default_rng(2).random((400, 4)) < 1 / (1 + np.exp(-ROWS / 2))).astype(int)
 
-MULTICLASS = [TemperatureScaling(), EnsembleTemperature()]
-ONE_LOGIT = [TemperatureScaling()]
+#: Of one log-odds, and of several classes one against the rest.
+ONE_LOGIT = [
+    PlattScaling(),
+    QuadraticScaling(),
+    BetaCalibration(),
+    IsotonicCalibration(),
+    HistogramBinning(),
+    SplineCalibration(),
+    VennAbers(),
+]
+AFFINE = [VectorScaling(), MatrixScaling(), DirichletCalibration(), StructuredScaling()]
 CASES = [
-    *(Case(each, ROWS, LABELS, NEW) for each in MULTICLASS),
-    *(Case(each, BINARY_ROWS, BINARY_LABELS, NEW[:, 0]) for each in ONE_LOGIT),
+    *(Case(each, ROWS, LABELS, NEW) for each in (TemperatureScaling(), EnsembleTemperature(), *AFFINE, *ONE_LOGIT)),
+    *(Case(each, BINARY_ROWS, BINARY_LABELS, NEW[:, 0]) for each in (TemperatureScaling(), *ONE_LOGIT)),
     *(Case(MultilabelTemperature(per_label=each), ROWS, SEVERAL, NEW) for each in (False, True)),
 ]

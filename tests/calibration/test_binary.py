@@ -297,7 +297,7 @@ def test_shapes_are_checked(make):
         make().fit(m, y).transform(np.zeros((20, 3)))
     with pytest.raises(ShapeError, match=r"fit: target must have shape \(20,\)"):
         make().fit(m, y[:-1])
-    with pytest.raises(OptionError, match="the calibrator must be fitted first"):
+    with pytest.raises(OptionError, match="calibrator must be fitted first"):
         make().transform(m)
 
 

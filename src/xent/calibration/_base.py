@@ -82,7 +82,7 @@ class Calibrator:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if not cls.__name__.startswith("_"):
+        if cls.rows_wanted is not Calibrator.rows_wanted:  # else it is a base of others
             Calibrator._kinds[cls.__name__] = cls
 
     @staticmethod
@@ -284,7 +284,7 @@ class Calibrator:
 
     def _check_numbers(self) -> None:
         """Check what was read from a file: each constant of the formula is a number, an array, or a set a class."""
-        for name in self._fitted:
+        for name in set(self._fitted) - set(self._parameter_names()):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float | np.ndarray | list):
                 raise OptionError(self._name("load"), f"{name.rstrip('_')} must be a number; got {value!r}")
