@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from sklearn.base import clone
 
 from xent import OptionError, ShapeError
 from xent.calibration import Calibrator
@@ -24,8 +25,8 @@ SMOOTH = [*OF_FEW_NUMBERS, SplineCalibration]
 OF_ANY_FORM = [
     IsotonicCalibration,
     lambda: IsotonicCalibration(variant="pav"),
+    lambda: HistogramBinning(strategy="mass"),
     HistogramBinning,
-    lambda: HistogramBinning(strategy="width"),
     VennAbers,
 ]
 RISING = [QuadraticScaling, BetaCalibration, SplineCalibration, *OF_ANY_FORM[:2], VennAbers]
@@ -135,6 +136,19 @@ def test_code_json_and_torch_are_the_same_function(make, shape):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "make", [VennAbers, lambda: HistogramBinning(1), lambda: IsotonicCalibration(variant="pav"), IsotonicCalibration]
+)
+def test_no_steps_and_infinite_scores_in_torch_and_json(make):
+    m = np.array([-np.inf, -1.0, 0.0, 2.0, np.inf])
+    calibrator = make().fit(m, np.zeros(5, int))
+    expected = calibrator.transform(m)
+    assert not np.isnan(expected).any()
+    np.testing.assert_allclose(calibrator.to_torch()(torch.from_numpy(m)).numpy(), expected, rtol=1e-12)
+    stored = Calibrator.from_dict(json.loads(json.dumps(calibrator.to_dict(), allow_nan=False)))
+    np.testing.assert_array_equal(stored.transform(m), expected)
+
+
 @pytest.mark.parametrize("make", [PlattScaling, QuadraticScaling, BetaCalibration, SplineCalibration])
 @pytest.mark.parametrize("k", [1, 3])
 def test_torch_has_the_gradient(make, k):
@@ -175,7 +189,7 @@ def test_narrow_floats_are_the_numbers_that_they_are(make, dtype):
     y = binary()[1]
     narrow, wide = make().fit(m, y), make().fit(m.astype(np.float64), y)
     np.testing.assert_array_equal(narrow.transform(m), wide.transform(m.astype(np.float64)))
-    z, y = several()
+    z, y = several(n=100, k=3)
     z = z.astype(dtype)
     np.testing.assert_array_equal(make().fit(z, y).transform(z), make().fit(z.astype(np.float64), y).transform(z))
 
@@ -257,7 +271,7 @@ def test_one_score(make):
     p = calibrator.predict_proba([1.5])[0, 1]
     by_hand = {
         "pav": 7 / 10,
-        "centred": 8 / 12,
+        "centred": (7 + 2 * 7 / 10) / 12,
         "mass": (7 + 2 * 8 / 12) / 12,
         "width": (7 + 2 * 8 / 12) / 12,
         "venn-abers": (8 / 11) / (1 - 7 / 11 + 8 / 11),
@@ -288,6 +302,16 @@ def test_never_reverses_two_rows(make, data):
 def test_probabilities_of_zero_and_one_are_refused_by_those_with_a_form(make, bad):
     with pytest.raises(OptionError, match=r"fit: logits must be finite; got -?inf at row 1\n\nhint: .*from_probs"):
         make().fit([0.0, bad, 1.0], [0, 1, 1])
+
+
+@every
+def test_scikit_learn_clones_them(make):
+    m, y = binary(n=50)
+    original = make().fit(m, y)
+    copy = clone(original)
+    assert copy.get_params() == original.get_params()
+    assert not hasattr(copy, "curves_")
+    np.testing.assert_array_equal(copy.fit(m, y).transform(m), original.transform(m))
 
 
 @every

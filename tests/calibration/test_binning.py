@@ -37,7 +37,7 @@ def test_equal_mass_holds_equal_weight(weighted):
     random = np.random.default_rng(0)
     m = random.normal(size=3000) * 3
     weight = random.exponential(size=3000) if weighted else np.ones(3000)
-    edges = HistogramBinning(12).fit(m, (m > 0).astype(int), weight).curves_[0]["edges"]
+    edges = HistogramBinning(12, strategy="mass").fit(m, (m > 0).astype(int), weight).curves_[0]["edges"]
     assert len(edges) == 11
     share = np.bincount(np.searchsorted(edges, m, side="right"), weight) / weight.sum()
     np.testing.assert_allclose(share, 1 / 12, atol=weight.max() / weight.sum())
@@ -46,7 +46,7 @@ def test_equal_mass_holds_equal_weight(weighted):
 def test_equal_scores_share_a_bin():
     m = np.array([0.0] * 50 + [1.0] * 3 + [2.0] * 47)
     y = np.array([0] * 40 + [1] * 10 + [1] * 3 + [1] * 40 + [0] * 7)
-    calibrator = HistogramBinning(10).fit(m, y)
+    calibrator = HistogramBinning(10, strategy="mass").fit(m, y)
     share = 54 / 102
     found = calibrator.predict_proba([-1.0, 0.0, 0.9, 1.0, 2.0, 9.0])[:, 1]
     # The first cut falls into the score 0, the next at 0.6 of the weight into the score 2, after 0.53.
@@ -56,7 +56,7 @@ def test_equal_scores_share_a_bin():
 def test_one_bin_and_more_bins_than_scores():
     m, y = [0.0, 1.0, 2.0], [0, 1, 1]
     np.testing.assert_allclose(HistogramBinning(1).fit(m, y).predict_proba([7.0])[:, 1], (2 + 2 * 3 / 5) / 5)
-    p = HistogramBinning(50).fit(m, y).predict_proba(m)[:, 1]
+    p = HistogramBinning(50, strategy="mass").fit(m, y).predict_proba(m)[:, 1]
     np.testing.assert_allclose(p, [probability(k, 1, 3 / 5) for k in y])
 
 
@@ -64,7 +64,11 @@ def test_bins_are_calibrated_on_new_rows():
     """Each bin of 2000 rows: its probability within 4 standard errors of the truth's mean over 60 000 new rows."""
     random = np.random.default_rng(1)
     m, new = random.normal(size=20_000) * 3, random.normal(size=60_000) * 3
-    p = HistogramBinning(10).fit(m, (random.random(20_000) < expit(m / 2)).astype(int)).predict_proba(new)[:, 1]
+    p = (
+        HistogramBinning(10, strategy="mass")
+        .fit(m, (random.random(20_000) < expit(m / 2)).astype(int))
+        .predict_proba(new)[:, 1]
+    )
     for each in np.unique(p):
         truth = expit(new[p == each] / 2).mean()
         assert abs(each - truth) < 4 * np.sqrt(truth * (1 - truth) / 2000) + 0.002

@@ -32,6 +32,7 @@ Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 SCHEMA = "xent.calibrator/1"
+_WORDS = ("inf", "-inf", "nan")  # numbers that JSON has none for
 
 
 class CalibrationRows(NamedTuple):
@@ -435,8 +436,10 @@ def _numbers(value: Any) -> Any:
     """Return what :func:`_plain` made of a fitted value: arrays of numbers, dicts and lists of them, plain values."""
     if isinstance(value, dict):
         return {key: _numbers(each) for key, each in value.items()}
-    if isinstance(value, list) and any(isinstance(each, dict) or each is None for each in value):
+    if isinstance(value, list) and any(
+        each is None or isinstance(each, dict) or (isinstance(each, str) and each not in _WORDS) for each in value
+    ):
         return [_numbers(each) for each in value]
     if isinstance(value, list):
         return np.array(value, dtype=np.float64)
-    return float(value) if value in ("inf", "-inf", "nan") else value
+    return float(value) if value in _WORDS else value

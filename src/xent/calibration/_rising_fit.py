@@ -38,18 +38,28 @@ class Counts(NamedTuple):
 
 
 def fit_rising(
-    rows: Counts, features: Features, *, rising: bool = True, penalty: Float64 | None = None
+    rows: Counts,
+    features: Features,
+    *,
+    rising: bool = True,
+    penalty: Float64 | None = None,
+    start: tuple[float, Float64] | None = None,
+    tolerance: float = 1e-22,
 ) -> tuple[float, Float64]:
     """Return (b, c) of least loss; ``rising``: with c ≥ 0. Memory: a few arrays (n,), features of some rows at a time.
 
     Newton's method, projected on c ≥ 0 (Bertsekas 1982, doi:10.1137/0320018). Features are centred and scaled first, so
-    that units do not matter; one that is constant, or as good as that beside the largest, gets c = 0.
+    that units do not matter; one that is constant, or as good as that beside the largest, gets c = 0. It begins at a
+    (b, c) that is given as ``start``, and ends with a step that promises less than ``tolerance`` of the loss: its error
+    is the square root of that, before the step.
     """
     problem = _Problem(rows, features, penalty)
     bounded = np.append(False, np.full(len(problem.scale), rising))
     theta = np.zeros(len(bounded))
-    share = problem.mean_target
-    theta[0] = np.log(share / (1.0 - share))
+    theta[0] = np.log(problem.mean_target / (1.0 - problem.mean_target))
+    if start is not None:
+        theta[0] = start[0] + start[1] @ problem.centre
+        theta[1:] = start[1] * np.where(np.isfinite(problem.scale), problem.scale, 0.0)
     value, gradient, hessian = problem(theta)
     for _ in range(_MOST_STEPS):
         free = ~(bounded & (theta <= 0.0) & (gradient >= 0.0))
@@ -66,7 +76,7 @@ def fit_rising(
                 break
             length /= 2.0
         theta, (value, gradient, hessian) = trial, found
-        if promised < 1e-22 * max(value, 1e-300):
+        if promised < tolerance * max(value, 1e-300):
             break
     coefficients = theta[1:] / problem.scale
     return float(theta[0] - coefficients @ problem.centre), coefficients

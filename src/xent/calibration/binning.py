@@ -28,17 +28,18 @@ def _histogram(xp: Any, z: Any, curves: Any) -> Any:
 class HistogramBinning(BinaryCalibrator):
     """The share of a class among the rows of a bin of scores, as the probability of all scores in it.
 
-    The share is ``(n₁ + 2π) / (n + 2)`` for n rows of which n₁ are of the class, with ``π = (N₁ + 1)/(N + 2)`` over all
-    rows: two further rows a bin, as all rows are (for a class of half the rows Laplace's (n₁+1)/(n+2)). So none is 0
-    or 1, and no new row has an infinite loss. The logarithm of the odds of a bin without rows lies between those of
-    its nearest neighbours with rows, in proportion.
+    The share is ``(n₁ + 2π) / (n + 2)`` for n rows of which n₁ are of the class, with ``π = (N₁ + 1)/(N + 2)`` of all
+    rows: two further rows a bin, as all rows are. So none is 0 or 1, and no new row has an infinite loss. The logarithm
+    of the odds of a bin without rows lies between those of its nearest neighbours with rows, in proportion.
 
     Parameters
     ----------
     n_bins
         How many bins, ≥ 1. With "mass" there are fewer where many scores are equal.
     strategy
-        "mass": bins of equal weight of rows, "width": of equal width in probability, [0, 1/B), …, [(B-1)/B, 1].
+        "width": bins of equal width in probability, [0, 1/B), …, [(B-1)/B, 1]; "mass": of equal weight of rows. The
+        latter is the more even for two classes; of many, each a small share of the rows, it puts most rows of a class
+        into its highest bin, and ties cost accuracy.
     ignore_index
         Rows with this label are left out of the fit.
 
@@ -61,7 +62,7 @@ class HistogramBinning(BinaryCalibrator):
     --------
     >>> from xent.calibration import HistogramBinning
     >>> m, y = [-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0], [0, 0, 0, 1, 0, 1, 1, 1]
-    >>> HistogramBinning(2).fit(m, y).predict_proba([-9.0, 0.2, 0.5])[:, 1].round(6)  # (1+1)/(4+2), (3+1)/(4+2)
+    >>> HistogramBinning(2).fit(m, y).predict_proba([-9.0, -0.2, 0.5])[:, 1].round(6)  # (1+1)/(4+2), (3+1)/(4+2)
     array([0.333333, 0.333333, 0.666667])
     """
 
@@ -69,7 +70,7 @@ class HistogramBinning(BinaryCalibrator):
     _formula = staticmethod(_histogram)
     _takes_minus_inf = True
 
-    def __init__(self, n_bins: int = 15, *, strategy: str = "mass", ignore_index: int = -100) -> None:
+    def __init__(self, n_bins: int = 15, *, strategy: str = "width", ignore_index: int = -100) -> None:
         super().__init__(ignore_index=ignore_index)
         self.n_bins = n_bins
         self.strategy = strategy

@@ -46,9 +46,9 @@ class IsotonicCalibration(BinaryCalibrator):
     "centred", the default, pools adjacent violators, puts each pool's share at the mean log-odds of its rows (Oron &
     Flournoy's centred isotonic regression) and joins these points by straight lines in log-odds, where calibrated
     scores are a straight line; beyond the outermost points the log-odds go on rising by less than 0.01. So rows keep
-    their order: what ranking measures is kept, ties included. A further row of label 1 is put at the lowest score and
-    one of label 0 at the highest (for one pool of all rows that is Laplace's (n₁+1)/(n+2)): no probability is 0 or 1,
-    and no new row has an infinite loss.
+    their order, and get no ties. Two further rows are shared between the labels as all rows are; what falls to label 1
+    is put at the lowest score, what falls to label 0 at the highest (one and one for a class of half the rows, and
+    where a label has no rows). So no probability is 0 or 1, and no new row has an infinite loss.
 
     "pav" is the isotonic regression itself, as scikit-learn's ``IsotonicRegression(out_of_bounds="clip")`` on the
     log-odds, straight lines in probability between scores included. It has ties, and probabilities of 0 and 1.
@@ -140,10 +140,11 @@ def _regression(x: Float64, ones: Float64, weights: Float64) -> dict[str, Any]:
 
 def _centred(x: Float64, ones: Float64, weights: Float64) -> dict[str, Any]:
     """Return the log-odds of the pools at the centres of their rows."""
+    one, zero = _further_rows(ones, weights)
     ones, more = ones.copy(), weights.copy()
-    ones[0] += 1.0
-    more[0] += 1.0
-    more[-1] += 1.0
+    ones[0] += one
+    more[0] += one
+    more[-1] += zero
     starts, sums, sizes = pav(ones, more)
     finite = np.isfinite(x)
     counted = np.where(finite, weights, 0.0)
@@ -154,6 +155,15 @@ def _centred(x: Float64, ones: Float64, weights: Float64) -> dict[str, Any]:
     if not (mass > 0).any():
         centre = np.where(np.arange(len(starts)) == 0, x[starts], x[-1])
     return _lines(centre, np.log(sums / (sizes - sums)), _RISE, x)
+
+
+def _further_rows(ones: Float64, weights: Float64) -> tuple[float, float]:
+    """Return the weights, label 1 and label 0, of two further rows: as those of all rows, one each of a label without.
+
+    For a class of half the rows these are Laplace's; a rare class would drown in whole rows of its own label.
+    """
+    share = float(ones.sum() / weights.sum())
+    return (2.0 * share, 2.0 - 2.0 * share) if 0.0 < share < 1.0 else (1.0, 1.0)
 
 
 def _lines(x: Float64, y: Float64, rise: float, scores: Float64) -> dict[str, Any]:

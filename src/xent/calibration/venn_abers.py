@@ -57,9 +57,9 @@ class VennAbers(BinaryCalibrator):
     -----
     Inductive: fitted once, O(n log n), for any number of new rows, O(log n) each; equal to refitting for every row.
     Shapes are as in :class:`IsotonicCalibration`, ±inf too. A weight is that many rows, the new row one; the guarantee
-    is for rows without weights. A score above all rows has p₁ = 1, also of a class that has no rows. For K > 2 classes
-    it holds of each class's interval, not of the probabilities after they were divided by their sum. Source: Vovk,
-    Petej & Fedorova 2015 (arXiv:1511.00213).
+    is for rows without weights. A score above all rows has p₁ = 1, also of a class that has no rows. For K > 2 classes,
+    each against the rest and not in pairs, it holds of each class's interval, not of the probabilities after they were
+    divided by their sum. Source: Vovk, Petej & Fedorova 2015 (arXiv:1511.00213).
 
     Examples
     --------
