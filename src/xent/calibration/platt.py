@@ -96,7 +96,7 @@ class QuadraticScaling(BinaryCalibrator):
     ----------
     curves_
         The pieces of the log-odds of class 1, or of each of K > 2 classes: ``value + slope h + bend h²`` with h = m -
-        start, from the second knot on those of the third piece, below the first those of the first.
+        start, one piece below the knots (the lowest and the highest score), one between them, one above.
     reasons_
         For each curve None, or why it learnt little: "one class", "one score", "misleading" (higher scores go with
         fewer rows of the class).
