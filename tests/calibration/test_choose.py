@@ -101,7 +101,7 @@ def test_groups_are_never_in_two_folds():
     patient = np.repeat(np.arange(60), 20)
     z = random.normal(size=60)[patient]
     y = random.integers(0, 2, 60)[patient]
-    candidates = [HistogramBinning(n_bins=60)]
+    candidates = [HistogramBinning(n_bins=60, strategy="mass")]
     seen = best_calibrator(z, y, candidates=candidates)
     apart = best_calibrator(z, y, candidates=candidates, groups=patient)
     assert seen.candidates[0].nll.value < 0.2

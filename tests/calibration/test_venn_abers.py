@@ -177,7 +177,7 @@ def test_nan_stays_nan():
 
 
 def test_refusals():
-    with pytest.raises(OptionError, match=r"VennAbers.predict_interval: the calibrator must be fitted first"):
+    with pytest.raises(OptionError, match=r"VennAbers.predict_interval: calibrator must be fitted first"):
         VennAbers().predict_interval([0.0])
     with pytest.raises(ShapeError, match=r"predict_interval: logits must have shape \(rows, 2\) or \(rows,\)"):
         VennAbers().fit([0.0, 1.0], [0, 1]).predict_interval(np.zeros((3, 3)))

@@ -59,4 +59,4 @@ def just_below(x: Float64) -> Float64:
     with np.errstate(invalid="ignore", over="ignore"):
         gap = np.diff(x, prepend=-np.inf)
         lower = x - np.minimum(1e-12 * np.maximum(np.abs(x), 1.0), 0.25 * gap)
-    return np.where(np.isfinite(x), lower, x)
+    return np.where(np.isfinite(x), np.maximum(lower, np.finfo(np.float64).min), x)
