@@ -26,6 +26,7 @@ def kernels_on(n: int, n_classes: int) -> dict[str, tuple[int, dict[str, Callabl
     logits = (4 * rng.normal(size=(n, n_classes))).astype(np.float32)
     target = rng.integers(0, n_classes, n)
     ones = np.ones(n)
+    counts = np.zeros((4, 15), np.int64)
     tables = np.zeros((3, n_classes, len(spec.odds_edges(4))))
 
     def contestants(call: Callable[..., object], **others: Callable[[], object]) -> dict[str, Callable[[], object]]:
@@ -42,8 +43,9 @@ def kernels_on(n: int, n_classes: int) -> dict[str, tuple[int, dict[str, Callabl
             contestants(lambda k: k.row_softmax(logits), scipy=lambda: scipy.special.softmax(logits, axis=1)),
         ),
         "row_grad": (2 * read, contestants(lambda k: k.row_grad(logits, ones, -ones, target))),
-        "row_moments": (read + 2 * written, contestants(lambda k: k.row_moments(logits))),
+        "temperature_sums": (read + written, contestants(lambda k: k.temperature_sums(logits, target, scale=0.5))),
         "row_scores": (read + 5 * written, contestants(lambda k: k.row_scores(logits, target))),
+        "confidence_counts": (read + written, contestants(lambda k: k.confidence_counts(logits, target, counts))),
         "class_histogram": (read, contestants(lambda k: k.class_histogram(logits, target, None, *tables, bits=4))),
         "row_hash": (read + written, contestants(lambda k: k.row_hash(logits))),
     }

@@ -1,9 +1,9 @@
 // The interface between module.cpp, which knows Python and threads, and the kernels, which know rows of logits.
 //
-// The kernels (rows.cpp, elements.cpp, evaluate.cpp) are compiled once per instruction-set level, with XENT_LEVEL
-// naming the level, and table.cpp exports one table of function pointers each time; module.cpp picks one table. A kernel
-// handles the rows [begin, end) of its task, each alone: the result of a row depends neither on its neighbours nor on
-// how the rows are shared out.
+// The kernels (rows.cpp, elements.cpp, evaluate.cpp, scores.cpp, temperature.cpp) are compiled once per instruction-set
+// level, with XENT_LEVEL naming the level, and table.cpp exports one table of function pointers each time; module.cpp
+// picks one table. A kernel handles the rows [begin, end) of its task, each alone: the result of a row depends neither
+// on its neighbours nor on how the rows are shared out.
 //
 // What every kernel computes, edge cases included, is specified by src/xent/kernels/numpy.py.
 
@@ -136,11 +136,16 @@ struct SoftmaxTask {
     MutableMatrix out;
 };
 
-struct MomentsTask {
-    Matrix logits;
-    double scale;
-    double* mean;
-    double* variance;
+constexpr int kTemperatureSums = 9;
+
+// Sums over the rows of a fit's pass, kTemperatureSums numbers for each kBlock rows from a multiple of that many on:
+// in the order of TemperatureSums of numpy.py.
+struct TemperatureTask {
+    View logits;
+    RowTarget target;
+    Column weight;  // null: 1 for each row
+    double scale = 1.0;
+    double* sums = nullptr;
 };
 
 struct ScoresTask {
@@ -152,6 +157,16 @@ struct ScoresTask {
     int64_t* predicted;
     int64_t* rank;
     double* sum_squares;
+};
+
+// Counts of the rows of each bin of confidence: n_bins numbers each, in the order of confidence_counts in numpy.py.
+struct ConfidenceTask {
+    Matrix logits;
+    double scale;
+    const int64_t* target;
+    ptrdiff_t n_bins;
+    int64_t* counts;
+    int64_t* undefined = nullptr;
 };
 
 // One thread fills the histogram with `histogram_rows`. Several first find `top` and `rest` of every row, rows shared
@@ -185,8 +200,9 @@ struct Kernels {
     void (*elements)(const ElementsTask&, ptrdiff_t begin, ptrdiff_t end);
     void (*row_softmax)(const SoftmaxTask&, ptrdiff_t begin, ptrdiff_t end);
     void (*row_log_softmax)(const SoftmaxTask&, ptrdiff_t begin, ptrdiff_t end);
-    void (*row_moments)(const MomentsTask&, ptrdiff_t begin, ptrdiff_t end);
+    void (*temperature_sums)(const TemperatureTask&, ptrdiff_t begin, ptrdiff_t end);
     void (*row_scores)(const ScoresTask&, ptrdiff_t begin, ptrdiff_t end);
+    void (*confidence_counts)(const ConfidenceTask&, ptrdiff_t begin, ptrdiff_t end);
     void (*histogram_rows)(const HistogramTask&, ptrdiff_t begin, ptrdiff_t end);
     void (*histogram_tops)(const HistogramTask&, ptrdiff_t begin, ptrdiff_t end);
     void (*histogram_classes)(const HistogramTask&, ptrdiff_t begin, ptrdiff_t end);

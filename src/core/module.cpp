@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,6 +61,7 @@ using AnyMatrix = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
 using OutMatrix = nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T>
 using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Counts = nb::ndarray<int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 // Refuse what would read or write out of bounds. `name` is "function: argument".
@@ -367,13 +369,36 @@ void row_softmax(AnyMatrix logits, double scale, bool log, OutMatrix out, int th
     run(log ? active->row_log_softmax : active->row_softmax, task, threads);
 }
 
-void row_moments(AnyMatrix logits, double scale, Vector<double> mean, Vector<double> variance, int threads) {
-    MomentsTask task;
-    task.logits = logits_of(logits);
+// See TemperatureTask. Returns the sums, or where an index is no class that row alone.
+nb::tuple temperature_sums(nb::tuple logits, uintptr_t target, int target_type, uintptr_t weight, int weight_step,
+                           double scale, int threads) {
+    TemperatureTask task;
+    task.logits = view_of<const char>(logits);
+    task.target = index_target(target, target_type, INT64_MIN);
+    task.weight = {at<const double>(weight), weight_step};
     task.scale = scale;
-    task.mean = column("row_moments: mean", mean, task.logits);
-    task.variance = column("row_moments: variance", variance, task.logits);
-    run(active->row_moments, task, threads);
+    const ptrdiff_t n = task.logits.n_rows, n_blocks = (n + kBlock - 1) / kBlock;
+    std::vector<double> sums(n_blocks * kTemperatureSums), totals(kTemperatureSums), terms(n_blocks);
+    ptrdiff_t outside = -1;
+    {
+        nb::gil_scoped_release no_gil;
+        if (active->take_census(task.target, n, task.logits.n_classes).outside > 0) {
+            outside = first_outside(task.target, task.logits.n_classes);
+        } else {
+            task.sums = sums.data();
+            share(n_blocks, threads, [&](ptrdiff_t begin, ptrdiff_t end) {
+                active->temperature_sums(task, begin * kBlock, std::min(end * kBlock, n));
+            });
+            for (int which = 0; which < kTemperatureSums; ++which) {
+                for (ptrdiff_t block = 0; block < n_blocks; ++block)
+                    terms[block] = sums[block * kTemperatureSums + which];
+                totals[which] = sum_of(terms);
+            }
+        }
+    }
+    if (outside >= 0) return nb::make_tuple(outside);
+    return nb::make_tuple(totals[0], totals[1], totals[2], totals[3], totals[4], totals[5], totals[6], totals[7],
+                          totals[8]);
 }
 
 void row_scores(AnyMatrix logits, Vector<const int64_t> target, double scale, Vector<double> nll,
@@ -389,6 +414,33 @@ void row_scores(AnyMatrix logits, Vector<const int64_t> target, double scale, Ve
     task.rank = column("row_scores: rank", rank, task.logits);
     task.sum_squares = column("row_scores: sum_squares", sum_squares, task.logits);
     run(active->row_scores, task, threads);
+}
+
+// Counts are whole numbers, so that the order in which they are added up does not matter. Returns how many rows have no
+// distribution.
+int64_t confidence_counts(AnyMatrix logits, Vector<const int64_t> target, double scale, Counts counts, int threads) {
+    ConfidenceTask task;
+    task.logits = logits_of(logits);
+    task.scale = scale;
+    task.target = index_of("confidence_counts: target", target, task.logits, 0);
+    task.n_bins = static_cast<ptrdiff_t>(counts.shape(1));
+    expect_size("confidence_counts: counts", counts.size(), 4 * task.n_bins);
+    if (task.n_bins == 0) throw nb::value_error("confidence_counts: counts must have bins");
+    int64_t undefined = 0;
+    nb::gil_scoped_release no_gil;
+    std::mutex adding;
+    share(task.logits.n_rows, threads, [&](ptrdiff_t begin, ptrdiff_t end) {
+        std::vector<int64_t> mine(4 * task.n_bins);
+        int64_t of_mine = 0;
+        ConfidenceTask part = task;
+        part.counts = mine.data();
+        part.undefined = &of_mine;
+        active->confidence_counts(part, begin, end);
+        const std::lock_guard<std::mutex> lock(adding);
+        for (size_t i = 0; i < mine.size(); ++i) counts.data()[i] += mine[i];
+        undefined += of_mine;
+    });
+    return undefined;
 }
 
 void class_histogram(AnyMatrix logits, Vector<const int64_t> target, Vector<const double> weight, Table counts,
@@ -454,11 +506,12 @@ NB_MODULE(_native, m) {
     m.def("expect_writes", &expect_writes);
     m.def("xla_rows_handler", [] { return nb::capsule(xla_rows_handler()); });
     m.def("row_softmax", &row_softmax, "logits"_a.noconvert(), "scale"_a, "log"_a, "out"_a.noconvert(), "threads"_a);
-    m.def("row_moments", &row_moments, "logits"_a.noconvert(), "scale"_a, "mean"_a.noconvert(),
-          "variance"_a.noconvert(), "threads"_a);
+    m.def("temperature_sums", &temperature_sums);
     m.def("row_scores", &row_scores, "logits"_a.noconvert(), "target"_a.noconvert(), "scale"_a, "nll"_a.noconvert(),
           "confidence"_a.noconvert(), "predicted"_a.noconvert(), "rank"_a.noconvert(), "sum_squares"_a.noconvert(),
           "threads"_a);
+    m.def("confidence_counts", &confidence_counts, "logits"_a.noconvert(), "target"_a.noconvert(), "scale"_a,
+          "counts"_a.noconvert(), "threads"_a);
     m.def("class_histogram", &class_histogram, "logits"_a.noconvert(), "target"_a.noconvert(),
           "weight"_a.noconvert().none(), "counts"_a.noconvert(), "hits"_a.noconvert(), "prob_sums"_a.noconvert(),
           "bits"_a, "scale"_a, "threads"_a);

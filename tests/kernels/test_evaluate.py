@@ -13,6 +13,8 @@ from .problems import DTYPES, HOSTILE, MP, assert_within, laid_out, layouts, tru
 
 native = pytest.importorskip("xent.kernels.native", reason="the C++ core was not built")
 
+RNG = np.random.default_rng(11)
+INTEGERS = [np.int64, np.int32, np.int16, np.int8, np.uint8, np.uint32]
 SCALES = st.sampled_from([1.0, 0.37, 2.5, 1e-3])
 
 
@@ -74,13 +76,104 @@ def test_row_softmax_is_laid_out_in_memory_as_the_logits_are(kernels, log):
         np.testing.assert_allclose(np.exp(found) if log else found, expected.reshape(logits.shape), rtol=1e-13)
 
 
-@given(matrices(), st.sampled_from([0.0, 1e-3, 1.0, 30.0]))
-def test_row_moments_are_those_of_the_specification(logits, scale):
-    mean, variance = spec.row_moments(plain(logits), scale=scale)
-    actual = native.row_moments(logits, scale=scale)
-    assert_within(actual[0], mean, 1e-13 * np.abs(mean))
-    with np.errstate(over="ignore"):
-        assert_within(actual[1], variance, 1e-12 * (variance + mean**2))
+@given(matrices(), st.sampled_from([1e-3, 1.0, 30.0]), st.booleans(), st.sampled_from(INTEGERS), st.integers(0, 2**32))
+def test_temperature_sums_are_those_of_the_specification(logits, scale, weighted, integer, seed):
+    rng = np.random.default_rng(seed)
+    target = rng.integers(0, min(logits.shape[1], np.iinfo(integer).max), len(logits)).astype(integer)
+    weight = rng.integers(0, 3, len(logits)) * rng.random(len(logits)) if weighted else None
+    expected = spec.temperature_sums(plain(logits), target, weight, scale=scale)
+    actual = native.temperature_sums(logits, target, weight, scale=scale)
+    assert (actual.rows, actual.undefined) == (expected.rows, expected.undefined)
+    assert actual.weight == pytest.approx(expected.weight, rel=1e-14)
+    assert actual.slope_at_infinity == pytest.approx(expected.slope_at_infinity, rel=1e-13)
+    # A slope is the difference of what slope_at_infinity sums and of a mean that is no larger than the next sum.
+    size = expected.slope_at_infinity + abs(expected.slope_at_zero)
+    assert actual.slope_at_zero == pytest.approx(expected.slope_at_zero, rel=0, abs=1e-13 * size)
+    assert actual.slope == pytest.approx(expected.slope, rel=0, abs=1e-13 * size)
+    assert actual.slope_squares == pytest.approx(expected.slope_squares, rel=1e-12, abs=1e-26 * size * size)
+    assert actual.curvature == pytest.approx(expected.curvature, rel=1e-13 * logits.shape[1], abs=1e-300)
+    sizes = 1e-13 * logits.shape[1] * expected.curvature * np.abs(plain(logits)[np.isfinite(logits)]).max(initial=0.0)
+    assert actual.bend == pytest.approx(expected.bend, rel=0, abs=2 * sizes)
+
+
+def test_temperature_sums_are_derivatives():
+    logits, target = 3 * RNG.normal(size=(7, 5)), np.arange(7) % 5
+    weight = RNG.random(7)
+
+    def loss(beta):
+        z = [[MP.mpf(float(value)) * beta for value in row] for row in logits]
+        each = [MP.log(MP.fsum(map(MP.exp, row))) - row[y] for row, y in zip(z, target, strict=True)]
+        return MP.fsum(MP.mpf(float(w)) * value for w, value in zip(weight, each, strict=True))
+
+    for kernels in (spec, native):
+        sums = kernels.temperature_sums(logits, target, weight, scale=0.4)
+        at_zero, at_infinity = (float(MP.diff(loss, beta)) for beta in (0, 500))
+        assert sums.slope == pytest.approx(float(MP.diff(loss, MP.mpf(0.4))), rel=1e-13)
+        assert sums.curvature == pytest.approx(float(MP.diff(loss, MP.mpf(0.4), 2)), rel=1e-13)
+        assert sums.bend == pytest.approx(float(MP.diff(loss, MP.mpf(0.4), 3)), rel=1e-12)
+        assert sums.slope_at_zero == pytest.approx(at_zero, rel=1e-13)
+        assert sums.slope_at_infinity == pytest.approx(at_infinity, rel=1e-13)
+        each = [kernels.temperature_sums(logits[i:][:1], target[i:][:1], scale=0.4).slope for i in range(7)]
+        assert sums.slope_squares == pytest.approx(float(np.square(weight * each).sum()), rel=1e-13)
+
+
+def test_rows_that_take_no_part_in_a_fit_leave_no_trace():
+    good, target = 2 * RNG.normal(size=(40, 6)), RNG.integers(0, 6, 40)
+    bad = np.zeros((5, 6))
+    bad[0, 3], bad[1, 0], bad[2], bad[3, 0] = np.nan, np.inf, -np.inf, -np.inf  # in the last the target's class
+    bad[4] = 9.0
+    rows, index = np.concatenate([good, bad]), np.concatenate([target, [0, 0, 0, 0, 1]])
+    weight = np.concatenate([np.ones(44), [0.0]])
+    for kernels in (spec, native):
+        expected = kernels.temperature_sums(good, target, scale=0.7)
+        sums = kernels.temperature_sums(rows, index, weight, scale=0.7)
+        assert (sums.rows, sums.undefined, sums.weight) == (40, 3, 40)
+        np.testing.assert_allclose(sums[3:], expected[3:], rtol=1e-14)
+    with pytest.raises(IndexError, match="target must lie in 0 … 5; got 6 at row 2"):
+        native.temperature_sums(good, np.array([0, 1, 6] + [0] * 37, np.uint8))
+    with pytest.raises(IndexError, match="got -1 at row 0"):
+        native.temperature_sums(good, np.full(40, -1, np.int32))
+    for wrong in ({"target": target[1:]}, {"target": target, "weight": np.ones(39)}):
+        with pytest.raises(ValueError, match=r"must have shape \(40,\); got \(39,\)"):
+            native.temperature_sums(good, **wrong)
+
+
+@given(matrices(), SCALES, st.sampled_from([1, 2, 3, 10, 15, 49, 1000]), st.integers(0, 2**32))
+def test_confidence_counts_are_those_of_the_specification(logits, scale, n_bins, seed):
+    target = np.random.default_rng(seed).integers(0, logits.shape[1], len(logits))
+    expected, actual = np.ones((2, 4, n_bins), np.int64)
+    undefined = spec.confidence_counts(plain(logits), target, expected, scale=scale)
+    assert native.confidence_counts(logits, target, actual, scale=scale) == undefined
+    # A confidence within rounding of an edge may fall on either side of it: compare what lies below each edge.
+    confidence = spec.row_scores(plain(logits), target, scale=scale).confidence
+    edges = np.arange(1, n_bins + 1) / n_bins
+    near = (np.abs(confidence[:, None] - edges) < 1e-14).sum(axis=0)
+    near[-1] = 0
+    below = actual.cumsum(axis=1) - expected.cumsum(axis=1)
+    assert (np.abs(below[:2]) <= near).all()
+    total = (below[2].astype(object) * 2**28 + below[3]).astype(float) / 2.0**56
+    assert (np.abs(total) <= near + 1e-14 * len(logits)).all()
+
+
+@pytest.mark.parametrize("n_bins", [1, 7, 10, 15, 49])
+def test_a_confidence_on_an_edge_belongs_to_the_bin_above(n_bins):
+    # exp(z) of two classes at odds that make the confidence, as the kernel computes it, whatever it is; K = 1 makes 1.
+    odds = np.concatenate([np.arange(n_bins + 1) / (n_bins - np.arange(n_bins + 1) + 1e-9), np.linspace(0.5, 9, 400)])
+    with np.errstate(divide="ignore"):
+        logits = np.stack([np.log(odds), np.zeros_like(odds)], axis=1)
+    target = np.zeros(len(odds), int)
+    for rows, label in ((logits, target), (logits[:, :1], target), (np.zeros((4, 10)), np.array([0, 3, 0, 1]))):
+        known = np.isfinite(rows).any(axis=1)
+        rows, label = rows[known], label[known]
+        scores = native.row_scores(rows, label)
+        bins = np.searchsorted(np.arange(1, n_bins) / n_bins, scores.confidence, side="right")
+        counts = np.zeros((4, n_bins), np.int64)
+        native.confidence_counts(rows, label, counts)
+        np.testing.assert_array_equal(counts[0], np.bincount(bins, minlength=n_bins))
+        np.testing.assert_array_equal(counts[1], np.bincount(bins[scores.rank == 0], minlength=n_bins))
+        np.testing.assert_allclose(
+            counts[2] / 2.0**28 + counts[3] / 2.0**56, np.bincount(bins, scores.confidence, n_bins), rtol=1e-15
+        )
 
 
 @given(matrices(), SCALES, st.integers(0, 2**32))
@@ -154,10 +247,15 @@ def results_of(logits, target):
     return [
         native.row_softmax(logits),
         native.row_softmax(logits, scale=0.7, log=True),
-        *native.row_moments(logits),
         *native.row_scores(logits, target),
         native.row_hash(logits.astype(np.float32)),
     ]
+
+
+def counts_of(logits, target):
+    counts = np.zeros((4, 15), np.int64)
+    native.confidence_counts(logits, target, counts)
+    return counts
 
 
 def histogram_of(logits, target, tables=None):
@@ -175,7 +273,8 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch, shape, dtype):
     results = []
     for threads in (1, 2, 3, 5):
         monkeypatch.setattr(native, "threads", lambda threads=threads: threads)
-        arrays = [*results_of(logits, target), histogram_of(logits, target)]
+        sums = np.array(native.temperature_sums(logits, target, scale=0.5))
+        arrays = [*results_of(logits, target), histogram_of(logits, target), sums, counts_of(logits, target)]
         results.append([array.tobytes() for array in arrays])
     assert all(result == results[0] for result in results)
 
@@ -191,6 +290,11 @@ def test_any_cut_into_batches_gives_the_same_bits(n_classes, dtype):
             assert actual.tobytes() == expected[part].tobytes()
         tables = histogram_of(logits[part], target[part], tables)
     np.testing.assert_array_equal(tables, histogram_of(logits, target))
+    parts = [counts_of(logits[part], target[part]) for part in (slice(0, 40), slice(40, 101))]
+    np.testing.assert_array_equal(sum(parts), counts_of(logits, target))
+    rows = [native.temperature_sums(logits[i:][:1], target[i:][:1]) for i in range(101)]
+    whole = native.temperature_sums(logits, target)
+    np.testing.assert_allclose(np.sum(rows, axis=0), whole, rtol=1e-13, atol=1e-13 * whole.slope_at_infinity)
 
 
 # ---- accuracy --------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""Temperature scaling, fitted by Newton's method on sums: a few passes, no copy of the logits.
+"""Temperature scaling, fitted by Halley's method (Newton's, and a third derivative) on sums: a few passes, no copy.
 
 The mean loss f(β) = mean(log Σ_k exp(β z_k) - β z_y) is convex in β = 1/T. With z taken relative to its row's maximum,
-the derivative of one row is E[z] - z_y and the second derivative Var[z], both under softmax(β z). Both are sums over
-rows, so rows may come in pieces and the whole is never held.
+the derivatives of one row are E[z] - z_y, Var[z] and E[(z - E[z])³], all under softmax(β z). All are sums over rows, so
+rows may come in pieces and the whole is never held.
 
 Source: Guo et al. 2017 (arXiv:1706.04599).
 """
@@ -18,9 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from xent import _validate
 from xent.errors import OptionError
 from xent.kernels import backend_for
+from xent.kernels.numpy import TemperatureSums
 
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
+
+_NOTHING = TemperatureSums(*[0.0] * len(TemperatureSums._fields))
 
 
 class TemperatureFit:
@@ -34,7 +37,7 @@ class TemperatureFit:
     start
         The first trial temperature; a good one (say from a sample) saves passes.
     tolerance
-        Done when a Newton step changes log T by less; that last step is taken, so log T is right to about its square.
+        Done when a step changes log T by less; that last step is taken, so log T is right to about its cube.
 
     Attributes
     ----------
@@ -44,10 +47,12 @@ class TemperatureFit:
         Of the temperature, by the sandwich formula, which does not assume the model to be right; NaN until a pass is
         complete.
     gradient
-        d mean loss / d log T in nats, measured at the last trial: the certificate of the fit. The last Newton step,
+        d mean loss / d log T in nats, measured at the last trial: the certificate of the fit. The last step,
         taken after it, leaves less than this.
     rows
         Rows with weight in the last pass.
+    undefined
+        Rows of the last pass without a distribution: NaN, a +inf, or -inf throughout. They are left out.
     passes
         Completed passes.
     converged
@@ -63,70 +68,56 @@ class TemperatureFit:
         self.standard_error = math.nan
         self.gradient = math.nan
         self.rows = 0
+        self.undefined = 0
         self.passes = 0
         self.done = False
         self.converged = False
         self.reason: str | None = None
         self._low, self._high = -math.inf, math.inf  # a bracket of log β
-        self._clear()
+        self._sums = _NOTHING
 
     _MAX_PASSES = 60
 
-    def _clear(self) -> None:
-        self._weight = self._slope = self._slope_squares = self._curvature = 0.0
-        self._slope_at_zero = self._slope_at_infinity = 0.0
-        self._n = 0
-
-    def add(self, logits: Array, target: NDArray[np.int64], weight: Float64 | None = None) -> None:
+    def add(self, logits: Array, target: Array, weight: Float64 | None = None) -> None:
         """Add rows (n, K) with their class indices; those whose target has a logit of -inf are left out: no T helps."""
         if self.done or len(logits) == 0:
             return
-        kernels = backend_for(logits)
-        stats = kernels.row_stats(logits, target)
-        usable = np.isfinite(stats.target_logit)
-        each = usable.astype(np.float64) if weight is None else np.where(usable, weight, 0.0)
-        at_target = np.where(usable, stats.target_logit, 0.0)
-        with np.errstate(over="ignore"):  # of logits beyond 1e150: the fit then does not converge, and says so
-            mean, variance = kernels.row_moments(logits, scale=1.0 / self.temperature)
-        slope = mean - at_target
-        self._n += int((each > 0).sum())
-        with np.errstate(over="ignore"):
-            self._slope_squares += float(np.square(each * slope).sum())
-        # Sums and not dot products: a BLAS would share them among threads, and the bits would follow their number.
-        self._weight += float(each.sum())
-        self._slope += float((each * slope).sum())
-        self._curvature += float((each * variance).sum())
-        self._slope_at_infinity -= float((each * at_target).sum())
-        if self.passes == 0:
-            mean_at_zero, _ = kernels.row_moments(logits, scale=0.0)
-            self._slope_at_zero += float((each * (mean_at_zero - at_target)).sum())
+        sums = backend_for(logits).temperature_sums(logits, target, weight, scale=1.0 / self.temperature)
+        self._sums = TemperatureSums(*(total + part for total, part in zip(self._sums, sums, strict=True)))
 
     def step(self) -> None:
-        """End a pass: take the Newton step in log β, kept inside the bracket that the sign of the slope gives."""
+        """End a pass: take a step in log β, kept inside the bracket that the sign of the slope gives."""
         if self.done:
             return
         self.passes += 1
-        self.rows = self._n
-        if self.passes == 1 and self._give_up():
+        sums, self._sums = self._sums, _NOTHING
+        self.rows = int(sums.rows)
+        self.undefined = int(sums.undefined)
+        if self.passes == 1 and self._give_up(sums):
             return
         beta = 1.0 / self.temperature
-        slope = self._slope / self._weight
-        curvature = self._curvature / self._weight
+        slope = sums.slope / sums.weight
+        curvature = sums.curvature / sums.weight
         self.gradient = -beta * slope
-        if self._curvature > 0:
-            self.standard_error = self.temperature * math.sqrt(self._slope_squares) / self._curvature / beta
+        if sums.curvature > 0:
+            self.standard_error = self.temperature * math.sqrt(sums.slope_squares) / sums.curvature / beta
         log_beta = math.log(beta)
         if slope > 0:
             self._high = log_beta
         else:
             self._low = log_beta
         # In log β: f' = β·slope, f'' = β²·curvature + β·slope. Where f'' is not safely positive, β²·curvature is.
-        bend = beta * beta * curvature + max(beta * slope, 0.0)
-        change = -beta * slope / bend if 0 < bend < math.inf else math.copysign(2.0, -slope)
+        first, second = beta * slope, beta * beta * curvature
+        bend = second + max(first, 0.0)
+        change = -first / bend if 0 < bend < math.inf else math.copysign(2.0, -slope)
+        # Near the optimum Halley's step, which the third derivative makes better by an order.
+        third = beta**3 * (sums.bend / sums.weight) + 3.0 * second + first
+        if second + first > 0 and abs(first * third) < (second + first) ** 2:
+            newton = -first / (second + first)
+            change = newton / (1.0 + newton * third / (2.0 * (second + first)))
         self.converged = abs(change) < self.tolerance
         self.done = self.converged or self.passes >= self._MAX_PASSES
         self.temperature = math.exp(-self._within_bracket(log_beta, max(-2.0, min(2.0, change))))
-        self._clear()
 
     def _within_bracket(self, log_beta: float, change: float) -> float:
         trial = log_beta + change
@@ -134,13 +125,13 @@ class TemperatureFit:
             return trial  # a step points into the bracket, from its end
         return (self._low + self._high) / 2.0
 
-    def _give_up(self) -> bool:
+    def _give_up(self, sums: TemperatureSums) -> bool:
         """Say whether no temperature exists, which the slopes at β = 0 and β → ∞ tell; the trial is then 1."""
-        if self._weight == 0:
+        if sums.weight == 0:
             self.reason = "no rows"
-        elif self._slope_at_infinity <= 0:
+        elif sums.slope_at_infinity <= 0:
             self.reason = "separable"
-        elif self._slope_at_zero >= 0:
+        elif sums.slope_at_zero >= 0:
             self.reason = "uninformative"
         if self.reason is None:
             return False
@@ -151,7 +142,8 @@ class TemperatureFit:
 
 def typical_temperature(logits: Array) -> float:
     """Return a temperature of the size of the logits' differences: from there the optimum is a few steps away."""
-    below = logits.max(axis=1, keepdims=True) - logits
+    with np.errstate(invalid="ignore"):
+        below = logits.max(axis=1, keepdims=True) - logits
     below = below[np.isfinite(below) & (below > 0)]
     return min(max(float(np.median(below)), 1e-300), 1e300) if len(below) else 1.0
 
@@ -164,7 +156,7 @@ def fit_temperature(
     Parameters
     ----------
     logits
-        Scores (n, K): float32, float64 or integers; not probabilities (pass their logarithm).
+        Scores (n, K): float16, float32, float64 or integers; not probabilities (pass their logarithm).
     target
         Class indices (n,).
     sample_weight
@@ -192,8 +184,6 @@ def fit_temperature(
     """
     function = "fit_temperature"
     rows = _validate.floating(function, "logits", logits)
-    if rows.dtype == np.float16:
-        rows = rows.astype(np.float32)
     _validate.rows(function, "logits", rows)
     if not _validate.is_class_index(function, target, rows.shape, 1):
         raise OptionError(
@@ -201,25 +191,49 @@ def fit_temperature(
             f"target must be class indices; got shape {np.shape(target)}",
             "take argmax, or repeat rows with weights",
         )
-    index = _validate.class_indices(function, target, rows.shape[1])
-    top = rows.max(axis=1, initial=-np.inf)
-    if not np.isfinite(top).all():
+    index = np.asarray(target).reshape(-1)
+    if index.size and not (index.dtype.kind in "iu" and index.min() >= 0 and index.max() < rows.shape[1]):
+        _validate.class_indices(function, target, rows.shape[1])  # says what is wrong
+    weight = None
+    if sample_weight is not None:
+        weight = _validate.weights(function, "sample_weight", sample_weight, index.shape)
+    fit = TemperatureFit(_start(rows, index, weight) if start is None else start)
+    _run(fit, rows, index, weight)
+    if fit.undefined:
+        top = rows.max(axis=1)
         row = int((~np.isfinite(top)).argmax())
         raise OptionError(
             function,
             f"logits must not be NaN, +inf or -inf throughout a row; got {top[row]} as the largest at row {row}",
             "leave such rows out",
         )
-    weight = None
-    if sample_weight is not None:
-        weight = _validate.weights(function, "sample_weight", sample_weight, index.shape)
+    return fit
+
+
+_SAMPLE = 4096  # rows below which a sample is not worth its passes
+
+
+def _run(fit: TemperatureFit, rows: Array, index: Array, weight: Float64 | None) -> None:
+    """Give a fit the rows until it is done, or until a pass has met rows without a distribution.
+
+    The rows go in pieces, for what the kernels of NumPy hold beside them.
+    """
     chunk = max(1, (1 << 21) // rows.shape[1])
-    if start is None:
-        start = typical_temperature(rows[: max(1, 20_000 // rows.shape[1])])
-    fit = TemperatureFit(start)
     while not fit.done:
         for begin in range(0, len(rows), chunk):
             part = slice(begin, begin + chunk)
             fit.add(rows[part], index[part], None if weight is None else weight[part])
         fit.step()
-    return fit
+        if fit.undefined:
+            return
+
+
+def _start(rows: Array, index: Array, weight: Float64 | None) -> float:
+    """Return the temperature of every 16th row, which is a few thousandths from that of all, or what is typical."""
+    start = typical_temperature(rows[: max(1, 20_000 // rows.shape[1])].astype(np.float64))
+    step = min(16, len(rows) // _SAMPLE)
+    if step < 2:
+        return start
+    fit = TemperatureFit(start, 1e-2)
+    _run(fit, rows[::step], index[::step], None if weight is None else weight[::step])
+    return fit.temperature if fit.converged and not fit.undefined else start

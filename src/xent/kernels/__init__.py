@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from xent.kernels.numpy import Array, Float64, RowScores, RowStats
+    from xent.kernels.numpy import Array, Float64, RowScores, RowStats, TemperatureSums
 
 
 class Backend(Protocol):
@@ -78,9 +78,15 @@ class Backend(Protocol):
         offset: Float64 | None = None,
     ) -> tuple[RowStats, Array]: ...
 
-    def row_moments(self, logits: Array, *, scale: float = 1.0) -> tuple[Float64, Float64]: ...
+    def temperature_sums(
+        self, logits: Array, target: Array, weight: Float64 | None = None, *, scale: float = 1.0
+    ) -> TemperatureSums: ...
 
     def row_scores(self, logits: Array, target: Array, *, scale: float = 1.0) -> RowScores: ...
+
+    def confidence_counts(
+        self, logits: Array, target: Array, counts: NDArray[np.int64], *, scale: float = 1.0
+    ) -> int: ...
 
     def odds_edges(self, bits: int) -> Float64: ...
 

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 import xent.kernels._native as _native
 from xent.kernels import numpy as spec
-from xent.kernels.numpy import Array, Float64, RowScores, RowStats, odds_edges
+from xent.kernels.numpy import Array, Float64, RowScores, RowStats, TemperatureSums, odds_edges
 
 __all__ = [
     "SMALL",
     "class_histogram",
+    "confidence_counts",
     "elements",
     "expect_writes",
     "level",
@@ -37,13 +38,13 @@ __all__ = [
     "reduced_loss",
     "row_grad",
     "row_hash",
-    "row_moments",
     "row_scores",
     "row_softmax",
     "row_stats",
     "row_stats_and_grad",
     "rows",
     "supports",
+    "temperature_sums",
     "threads",
     "xla_rows_handler",
 ]
@@ -177,6 +178,13 @@ def _expect(argument: str, values: Array | None, shape: tuple[int, ...]) -> None
         )
 
 
+def _outside(index: Array, row: int, n_classes: int) -> str:
+    return (
+        f"xent.kernels: target must lie in 0 … {n_classes - 1}; got {index[row]} at row {row}\n\n"
+        "hint: count classes from 0, and check that target and logits have the same classes"
+    )
+
+
 def _column(values: Array | None) -> tuple[Float64 | None, int]:
     """Return one number a row as (float64 array, step): a broadcast number is passed as one."""
     if values is None:
@@ -244,10 +252,7 @@ def _rows(
         index = np.maximum(index, -1)
         outside = _native.rows(_view(logits), _view(gradient), _address(index), *arguments)
     if index is not None and outside >= 0:
-        raise IndexError(
-            f"xent.kernels: target must lie in 0 … {n_classes - 1}; got {index[outside]} at row {outside}\n\n"
-            "hint: count classes from 0, and check that target and logits have the same classes"
-        )
+        raise IndexError(_outside(index, outside, n_classes))
     if dlogits is not None and gradient is not dlogits:
         dlogits[...] = gradient
 
@@ -479,13 +484,23 @@ def row_softmax(
     return out
 
 
-def row_moments(logits: Array, *, scale: float = 1.0) -> tuple[Float64, Float64]:
-    """Return mean and variance of ``logits - max`` under softmax; see :func:`xent.kernels.numpy.row_moments`."""
+def temperature_sums(
+    logits: Array, target: Array, weight: Float64 | None = None, *, scale: float = 1.0
+) -> TemperatureSums:
+    """Return the sums that a step of a temperature's fit takes; see :func:`xent.kernels.numpy.temperature_sums`."""
     if logits.size == 0:
-        return spec.row_moments(logits, scale=scale)
-    mean, variance = np.empty((2, len(logits)))
-    _native.row_moments(_matrix(logits), scale, mean, variance, _threads_for(logits))
-    return mean, variance
+        return spec.temperature_sums(logits, target, weight, scale=scale)
+    _expect("target", target, logits.shape[:1])
+    _expect("weight", weight, logits.shape[:1])
+    index = np.require(target, None if target.dtype in _INDEX_TYPES else np.int64, ["C", "A"])
+    each, step = _column(weight)
+    logits = _fitting(logits)
+    sums = _native.temperature_sums(
+        _view(logits), _address(index), _INDEX_TYPES[index.dtype], _address(each), step, scale, _threads_for(logits)
+    )
+    if len(sums) == 1:
+        raise IndexError(_outside(index, sums[0], logits.shape[1]))
+    return TemperatureSums(*sums)
 
 
 def row_scores(logits: Array, target: Array, *, scale: float = 1.0) -> RowScores:
@@ -497,6 +512,17 @@ def row_scores(logits: Array, target: Array, *, scale: float = 1.0) -> RowScores
     scores = RowScores(nll, confidence, predicted, rank, sum_squares)
     _native.row_scores(_matrix(logits), _indices(target), scale, *scores, _threads_for(logits))
     return scores
+
+
+def confidence_counts(logits: Array, target: Array, counts: NDArray[np.int64], *, scale: float = 1.0) -> int:
+    """Count rows by the confidence of their prediction; see :func:`xent.kernels.numpy.confidence_counts`."""
+    if logits.size == 0:
+        return spec.confidence_counts(logits, target, counts, scale=scale)
+    into = np.require(counts, np.int64, ["C", "A"])
+    undefined = _native.confidence_counts(_matrix(logits), _indices(target), scale, into, _threads_for(logits))
+    if into is not counts:
+        counts[...] = into
+    return undefined
 
 
 def class_histogram(

@@ -74,6 +74,25 @@ class RowScores(NamedTuple):
     sum_squares: Float64
 
 
+class TemperatureSums(NamedTuple):
+    """Sums over rows of the derivatives of their losses log Σ exp(β (z_k - max)) - β (z_y - max), for a fit of β = 1/T.
+
+    The first derivative of a row is E[z] - z_y, the second Var[z] and the third E[(z - E[z])³], all under softmax(β z).
+    A row takes part if its weight w is not 0, if it has a distribution, and if its target's logit is not -inf, for then
+    no T helps.
+    """
+
+    rows: float  #: that take part
+    undefined: float  #: rows without a distribution, whatever their weight
+    weight: float  #: Σ w
+    slope: float  #: Σ w f'
+    slope_squares: float  #: Σ (w f')²
+    curvature: float  #: Σ w f''
+    bend: float  #: Σ w f'''
+    slope_at_zero: float  #: Σ w f' where β = 0: all classes that are not at -inf are alike
+    slope_at_infinity: float  #: Σ w f' where β → ∞: the largest logit takes all
+
+
 def _scaled(logits: Array, scale: float) -> Float64:
     """Return scale · logits with contiguous rows, which NumPy sums pairwise, not one by one."""
     with np.errstate(invalid="ignore", over="ignore"):
@@ -285,21 +304,41 @@ def row_stats_and_grad(
     return row_stats(logits, target, class_coef, scale=scale, softcap=softcap, offset=offset), grad
 
 
-def row_moments(logits: Array, *, scale: float = 1.0) -> tuple[Float64, Float64]:
-    """Return mean and variance of ``logits - max(logits)`` under softmax(scale · logits), ``scale`` ≥ 0; each (n,).
+def temperature_sums(
+    logits: Array, target: Array, weight: Float64 | None = None, *, scale: float = 1.0
+) -> TemperatureSums:
+    """Return what a step of a temperature's fit takes, at ``scale`` = 1/T > 0: see :class:`TemperatureSums`.
 
-    They are the first two derivatives of log Σ exp(scale · (logits - max)) with respect to ``scale``: what Newton's
-    method needs to fit a temperature. Classes at -inf have probability 0 and contribute nothing, at ``scale`` 0 too.
+    ``target`` holds class indices of any integer type (all in 0 … K-1), ``weight`` one number ≥ 0 a row. Classes at
+    -inf have probability 0 and contribute nothing, at scale 0 too.
     """
     if logits.size == 0:
-        return np.zeros(len(logits)), np.zeros(len(logits))
+        return TemperatureSums(*[0.0] * len(TemperatureSums._fields))
     relative, _, _ = _relative(logits, 1.0)
-    with np.errstate(invalid="ignore", over="ignore"):
-        exps = np.where(relative == -np.inf, 0.0, np.exp(scale * relative))
-    probs = exps / exps.sum(axis=1, keepdims=True)
-    values = np.where(relative == -np.inf, 0.0, relative)
-    mean = (probs * values).sum(axis=1)
-    return mean, (probs * (values - mean[:, None]) ** 2).sum(axis=1)
+    at_target = relative[np.arange(len(logits)), target]
+    undefined = np.isnan(relative).any(axis=1)
+    each = np.ones(len(logits)) if weight is None else weight
+    usable = ~undefined & np.isfinite(at_target) & (each > 0)
+    relative, at_target, each = relative[usable], at_target[usable], each[usable]
+    there = relative > -np.inf
+    values = np.where(there, relative, 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        exps = np.where(there, np.exp(scale * values), 0.0)
+        probs = exps / exps.sum(axis=1, keepdims=True)
+        mean = (probs * values).sum(axis=1)
+        deviation = values - mean[:, None]
+        slope = mean - at_target
+        return TemperatureSums(
+            rows=float(len(each)),
+            undefined=float(undefined.sum()),
+            weight=float(each.sum()),
+            slope=float((each * slope).sum()),
+            slope_squares=float(((each * slope) ** 2).sum()),
+            curvature=float((each * (probs * deviation**2).sum(axis=1)).sum()),
+            bend=float((each * (probs * deviation**3).sum(axis=1)).sum()),
+            slope_at_zero=float((each * (values.sum(axis=1) / there.sum(axis=1) - at_target)).sum()),
+            slope_at_infinity=float(-(each * at_target).sum()),
+        )
 
 
 def row_scores(logits: Array, target: Array, *, scale: float = 1.0) -> RowScores:
@@ -320,6 +359,27 @@ def row_scores(logits: Array, target: Array, *, scale: float = 1.0) -> RowScores
         rank=np.where(known, rank, n_classes),
         sum_squares=(exps * exps).sum(axis=1) / (total * total),
     )
+
+
+def confidence_counts(logits: Array, target: Array, counts: NDArray[np.int64], *, scale: float = 1.0) -> int:
+    """Add rows to the bins of their confidence, in place; return how many rows have no distribution: they add nothing.
+
+    ``counts`` has shape (4, B), int64: rows, those whose prediction is right, and the sum of their confidences in units
+    of 2^-28 and, for what is left, of 2^-56. So sums are exact: neither order nor batches change them. Bin b is
+    [b/B, (b+1)/B), the edges rounded to float64; the last one holds 1.0.
+    """
+    if logits.size == 0:
+        return len(logits)
+    n_bins = counts.shape[1]
+    scores = row_scores(logits, target, scale=scale)
+    known = scores.predicted >= 0
+    confidence, right = scores.confidence[known], scores.rank[known] == 0
+    bins = np.searchsorted(np.arange(1, n_bins) / n_bins, confidence, side="right")
+    upper = np.floor(confidence * 2.0**28)
+    lower = np.rint((confidence * 2.0**28 - upper) * 2.0**28)
+    for total, values in zip(counts, (np.ones(len(bins)), right, upper, lower), strict=True):
+        np.add.at(total, bins, values.astype(np.int64))
+    return len(logits) - int(known.sum())
 
 
 def odds_edges(bits: int) -> Float64:
