@@ -3,16 +3,18 @@
 import itertools
 import math
 import pathlib
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import logsumexp
 
 from xent import OptionError, ShapeError, TargetError
 from xent.calibration import TemperatureFit, fit_temperature
+from xent.kernels import backend_for
 
 SHARED = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
@@ -50,6 +52,142 @@ def test_closed_form(m, k, right, n):
     assert fit.temperature == pytest.approx(m / math.log((k - 1) * share / (1 - share)), rel=1e-9)
     assert abs(fit.gradient) < 1e-5
     assert fit.converged
+
+
+def one_logit(m, k, temperature, dtype=np.float64):
+    """Two rows of one logit m, the rest 0, with weights that make the temperature the best one."""
+    odds = math.exp(m / temperature) / (k - 1)  # a/(1-a) of the share a that is right
+    logits = np.zeros((2, k), dtype)
+    logits[:, 0] = m
+    return logits, np.array([0, k - 1]), np.array([odds, 1.0])
+
+
+@pytest.mark.parametrize("temperature", [0.02, 0.17, 1.0, 2.0, 14.9, 15.1, 30.0, 100.0, 1000.0])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("k", [2, 10, 500])
+def test_any_temperature_is_found_from_any_dtype(temperature, dtype, k):
+    # netcal returns 1 for float32, and no T beyond 15; fits by LBFGS diverge from T = 30 on.
+    m = 0.125 if temperature < 0.1 else 16.0 if temperature > 10 else 2.0
+    logits, target, weight = one_logit(m, k, temperature, dtype)
+    fit = fit_temperature(logits, target, sample_weight=weight)
+    assert fit.temperature == pytest.approx(temperature, rel=1e-10)
+    assert fit.converged
+    assert fit.passes <= 10
+
+
+def test_float16_probabilities_are_not_logits():
+    # scikit-learn takes float16 probabilities for logits, and finds T = 0.17 where it is 2.
+    probs = np.array([[0.5, 0.25, 0.25]] * 2, np.float16)
+    share = 1 / (1 + math.sqrt(2))  # of right rows: 2 a/(1-a) = √2, and log 2 / log √2 = 2
+    for logits in (np.log(probs.astype(np.float64)), np.log2(probs)):
+        scale = 1.0 if logits.dtype == np.float64 else 1 / math.log(2)
+        fit = fit_temperature(logits, [0, 1], sample_weight=[share, 1 - share])
+        assert fit.temperature == pytest.approx(2.0 * scale, rel=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [1e-3, 1e-6, 1e-9, 1e-12])
+def test_the_temperature_falls_to_zero_as_all_rows_become_right(wrong):
+    fit = fit_temperature([[1.0, 0.0, 0.0]] * 2, [0, 1], sample_weight=[1 - wrong, wrong])
+    assert fit.temperature == pytest.approx(1 / math.log(2 * (1 - wrong) / wrong), rel=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.1, 0.0])
+def test_a_share_of_right_rows_that_chance_would_give_has_no_temperature(share):
+    fit = fit_temperature([[1.0, 0.0, 0.0, 0.0]] * 2, [0, 1], sample_weight=[share, 1 - share])
+    assert (fit.reason, fit.temperature) == ("uninformative", 1.0)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(("n", "k"), [(3000, 10), (700, 137), (20_000, 5)])
+def test_is_the_root_of_the_slope(n, k, dtype):
+    logits, target = sample(n=n, k=k)
+    logits = logits.astype(dtype)
+    z = logits.astype(np.float64)
+    z -= z.max(axis=1, keepdims=True)
+
+    def slope(beta):
+        e = np.exp(beta * z)
+        return ((e * z).sum(axis=1) / e.sum(axis=1) - z[np.arange(n), target]).mean()
+
+    expected = 1 / brentq(slope, 0.05, 5.0, xtol=1e-15, rtol=1e-14)
+    assert fit_temperature(logits, target).temperature == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("sampled", ["all right", "all wrong", "far off", "without weight"])
+def test_a_sample_that_misleads_does_not_matter(sampled):
+    # Every 16th row is what the fit starts from.
+    n, k, m = 1 << 16, 4, 3.0
+    logits = np.zeros((n, k), np.float32)
+    logits[:, 0] = m
+    target = np.where(np.random.default_rng(0).random(n) < 0.7, 0, 1)
+    weight = np.ones(n)
+    sampled_rows = slice(None, None, 16)
+    if sampled == "without weight":
+        weight[sampled_rows] = 0.0
+    elif sampled == "far off":
+        target[sampled_rows] = np.arange(n // 16) % 1000 == 0
+    else:
+        target[sampled_rows] = 0 if sampled == "all right" else 1
+    share = np.average(target == 0, weights=weight)
+    fit = fit_temperature(logits, target, sample_weight=weight)
+    assert fit.temperature == pytest.approx(m / math.log((k - 1) * share / (1 - share)), rel=1e-9)
+
+
+def test_two_passes_over_many_rows_are_enough():
+    logits, target = sample(n=1 << 16, k=4)
+    fit = fit_temperature(logits, target)
+    assert (fit.passes, fit.rows) == (2, 1 << 16)
+    assert abs(fit.gradient) < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_logits_are_read_as_they_lie(dtype):
+    logits, target = sample(n=40_000, k=10)
+    logits = logits.astype(dtype)
+    expected = fit_temperature(logits, target)
+    wide = np.zeros((80_000, 20), dtype)
+    wide[::2, ::-2] = logits
+    layouts = {
+        "columns": np.asfortranarray(logits),
+        "far apart": wide[::2, ::-2],
+        "backwards": logits[::-1].copy()[::-1],
+    }
+    for name, same in layouts.items():
+        tracemalloc.start()
+        fit = fit_temperature(same, target.astype(np.uint8))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert fit.temperature == pytest.approx(expected.temperature, rel=1e-12), name
+        if backend_for(logits).name == "native":
+            assert peak < logits.nbytes / 2 + 200_000, name
+
+
+@pytest.mark.parametrize("integer", [np.int8, np.uint8, np.int32, np.uint32, np.uint64])
+def test_class_indices_of_any_integer_type(integer):
+    logits, target = sample()
+    expected = fit_temperature(logits, target).temperature
+    assert fit_temperature(logits, target.astype(integer)).temperature == expected
+
+
+def test_the_kernels_of_numpy_find_the_same(monkeypatch):
+    logits, target = sample(n=20_000)
+    expected = fit_temperature(logits, target)
+    monkeypatch.setenv("XENT_KERNELS", "numpy")
+    fit = fit_temperature(logits, target)
+    assert fit.temperature == pytest.approx(expected.temperature, rel=1e-12)
+    assert fit.standard_error == pytest.approx(expected.standard_error, rel=1e-9)
+
+
+def test_a_fit_of_pieces_counts_the_rows_it_leaves_out():
+    logits, target = sample()
+    expected = fit_temperature(logits, target).temperature
+    fit = TemperatureFit()
+    while not fit.done:
+        fit.add(logits, target)
+        fit.add(np.array([[np.nan] * 5, [np.inf] * 5, [-np.inf] * 5]), np.zeros(3, int))
+        fit.step()
+    assert (fit.rows, fit.undefined) == (400, 3)
+    assert fit.temperature == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -160,6 +298,8 @@ def test_real_networks(file, expected):
         ([1.0, 2.0], [0], ShapeError, r"logits must have shape \(rows, classes\); got \(2,\)"),
         ([[1.0, np.nan]], [0], OptionError, "got nan as the largest at row 0"),
         ([[1.0, 0.0], [np.inf, 0.0]], [0, 0], OptionError, "got inf as the largest at row 1"),
+        ([[1.0, 0.0]] * 9999 + [[np.nan, 0.0]], [0, 1] * 5000, OptionError, "got nan as the largest at row 9999"),
+        ([[1.0, 0.0], [-np.inf, -np.inf]], [0, 0], OptionError, "got -inf as the largest at row 1"),
         ([[1.0, 0.0]], [2], TargetError, r"target must lie in \[0, 1\]; got 2 at row 0"),
         ([[1.0, 0.0]], [[0.5, 0.5]], OptionError, "target must be class indices"),
     ],

@@ -192,7 +192,7 @@ def fit_temperature(
             "take argmax, or repeat rows with weights",
         )
     index = np.asarray(target).reshape(-1)
-    if index.size and not (index.dtype.kind in "iu" and index.min() >= 0 and index.max() < rows.shape[1]):
+    if index.size and not (index.min() >= 0 and index.max() < rows.shape[1]):
         _validate.class_indices(function, target, rows.shape[1])  # says what is wrong
     weight = None
     if sample_weight is not None:
