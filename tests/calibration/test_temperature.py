@@ -113,6 +113,15 @@ def test_is_the_root_of_the_slope(n, k, dtype):
     assert fit_temperature(logits, target).temperature == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.parametrize("factor", [1e-140, 1e-105, 1e105, 1e140])
+def test_powers_of_extreme_logits_may_leave_what_a_double_can_say(factor):
+    logits, target = sample()  # cubes do, and squares do not
+    plain = fit_temperature(logits, target).temperature
+    fit = fit_temperature(logits * factor, target)
+    assert fit.temperature == pytest.approx(plain * factor, rel=1e-8)
+    assert fit.converged
+
+
 @pytest.mark.parametrize("sampled", ["all right", "all wrong", "far off", "without weight"])
 def test_a_sample_that_misleads_does_not_matter(sampled):
     # Every 16th row is what the fit starts from.

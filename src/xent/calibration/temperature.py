@@ -111,10 +111,11 @@ class TemperatureFit:
         bend = second + max(first, 0.0)
         change = -first / bend if 0 < bend < math.inf else math.copysign(2.0, -slope)
         # Near the optimum Halley's step, which the third derivative makes better by an order.
-        third = beta**3 * (sums.bend / sums.weight) + 3.0 * second + first
-        if second + first > 0 and abs(first * third) < (second + first) ** 2:
+        third = beta * beta * beta * (sums.bend / sums.weight) + 3.0 * second + first
+        if second + first > 0:
             newton = -first / (second + first)
-            change = newton / (1.0 + newton * third / (2.0 * (second + first)))
+            skew = newton * third / (second + first)
+            change = newton / (1.0 + skew / 2.0) if abs(skew) < 1.0 else change
         self.converged = abs(change) < self.tolerance
         self.done = self.converged or self.passes >= self._MAX_PASSES
         self.temperature = math.exp(-self._within_bracket(log_beta, max(-2.0, min(2.0, change))))
