@@ -2,11 +2,11 @@
 
 Against scikit-learn, probmetrics, netcal, torchmetrics and plain NumPy, on float32 logits that are twice too sharp, all
 taking turns in one process, one process for each number of threads. The memory is the peak beyond what was there with
-the inputs, of a process of its own. Peers that take probabilities are given them, in float64 where float32 misleads
-them, and their making is not timed; those that take logits are given logits.
+the inputs, of a process of its own, measured with the first number of threads. Peers that take probabilities are given
+them, in float64 where float32 misleads them, and their making is not timed; those that take logits are given logits.
 
-The temperature's error is that of the true minimiser in float64. Nobody can be faster than reading the logits once,
-which is what ``/read`` is in units of, at the bandwidth of a copy in one thread.
+Errors are relative to the true minimiser and the ECE of the definition, in float64. Nobody can be faster than reading
+the logits once, which is what ``/read`` is in units of, at the bandwidth of a copy in one thread.
 
 python benchmarks/calibration.py [threads …] [--shape 1000000x10 …] [--rounds 3]
 """
@@ -299,7 +299,7 @@ def compare(shapes: list[str], numbers_of_threads: list[int], rounds: int) -> No
         memory = {
             name: int(started(threads, "--memory", question, name, "--shape", shape)) / 1e6
             for name in result["ms"]
-            if Path("/proc/self/clear_refs").exists()
+            if threads == numbers_of_threads[0] and Path("/proc/self/clear_refs").exists()
         }
         result["extra MB"] = memory
         for name in result["ms"]:
