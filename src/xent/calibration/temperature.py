@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
 from xent.errors import OptionError
-from xent.kernels import backend_for
+from xent.kernels import backend_for, compiled_for
 from xent.kernels.numpy import TemperatureSums
 
 Array = NDArray[Any]
@@ -217,9 +217,9 @@ _SAMPLE = 4096  # rows below which a sample is not worth its passes
 def _run(fit: TemperatureFit, rows: Array, index: Array, weight: Float64 | None) -> None:
     """Give a fit the rows until it is done, or until a pass has met rows without a distribution.
 
-    The rows go in pieces, for what the kernels of NumPy hold beside them.
+    For the kernels of NumPy rows go in pieces: they hold several arrays of the size. The compiled ones hold none.
     """
-    chunk = max(1, (1 << 21) // rows.shape[1])
+    chunk = max(1, (1 << 21) // rows.shape[1] if compiled_for(rows) is None else len(rows))
     while not fit.done:
         for begin in range(0, len(rows), chunk):
             part = slice(begin, begin + chunk)
