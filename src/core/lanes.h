@@ -64,7 +64,7 @@ class Buffer {
 // ---- targets and coefficients ---------------------------------------------------------------------------------------
 
 // Read the class indices of rows [begin, begin + count); -1 for a row that has none.
-void read_labels(const RowTarget& target, ptrdiff_t begin, ptrdiff_t count, int64_t* labels) {
+[[maybe_unused]] void read_labels(const RowTarget& target, ptrdiff_t begin, ptrdiff_t count, int64_t* labels) {
     const int64_t ignore_index = target.ignore_index;
     const auto read = [&](const auto* index) {
 #pragma omp simd

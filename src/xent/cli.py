@@ -14,8 +14,9 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -100,6 +101,23 @@ def audit(
     target_precision: Annotated[
         float | None, typer.Option(show_default=False, help="Precision instead of a recall.")
     ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            show_default=False, help="Promise the goal on new rows with this probability, all classes at once: 0.95."
+        ),
+    ] = None,
+    calibrator: Annotated[
+        str,
+        typer.Option(
+            help="temperature, ensemble, structured, vector, matrix, dirichlet, isotonic or beta; auto: what "
+            "cross-validated log loss chooses."
+        ),
+    ] = "temperature",
+    unknowns: Annotated[
+        Path | None,
+        typer.Option(show_default=False, help="A table of inputs that belong to no class: are they told apart?"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the cross-fit's halves and of simulated intervals.")] = 0,
     fail_on: Annotated[
         list[str] | None,
@@ -123,13 +141,17 @@ def audit(
         "classes": classes,
         "target-recall": target_recall,
         "target-precision": target_precision,
+        "confidence": confidence,
+        "calibrator": calibrator,
+        "unknowns": None if unknowns is None else unknowns.name,
         "seed": seed,
         "fail-on": fail_on,
     }
     with _clear_errors():
         if as_json and sys.stdout is None:
             raise _no_output("xent audit", "a closed stream")
-        result = _audit(predictions, out, {name: value for name, value in given.items() if value is not None}).result
+        flags = {name: value for name, value in given.items() if value is not None}
+        result = _audit(predictions, unknowns, out, flags).result
         if as_json:
             _print_json(result)
         from xent.audit.summary import print_summary
@@ -141,7 +163,7 @@ def audit(
         raise typer.Exit(GATE_FAILED)
 
 
-def _audit(predictions: Path | None, out: Path, flags: dict[str, Any]) -> Outcome:
+def _audit(predictions: Path | None, unknowns: Path | None, out: Path, flags: dict[str, Any]) -> Outcome:
     if "logits" in flags and "probs" in flags:
         raise OptionError(
             "xent audit",
@@ -161,19 +183,22 @@ def _audit(predictions: Path | None, out: Path, flags: dict[str, Any]) -> Outcom
             goal = Goal("precision", flags["target-precision"])
         else:
             goal = Goal("recall", flags.get("target-recall", 0.99))
+    with _as_flag("confidence"):
+        goal = replace(goal, confidence=flags.get("confidence"))
     _check_text(flags)
     specs = tuple(SliceSpec.parse(text) for text in flags.get("slice", []))
     if predictions is None:
         _refuse_columns(flags)
         specs = (SliceSpec("ink"),)
     with _as_flag():
-        options = Options(goal, specs, flags["ignore-index"], flags["seed"])
+        options = Options(goal, specs, flags["ignore-index"], flags["seed"], calibrator=flags["calibrator"])
     classes = _class_names(flags.get("classes"))
     _check_kernels()
     check_out(out)
     source = _source(predictions, flags, specs, classes)
+    others = None if unknowns is None else _open(unknowns, flags)
     with _progress() as progress:
-        outcome = audit(source, options, fail_on=conditions, flags=flags, progress=progress)
+        outcome = audit(source, options, unknowns=others, fail_on=conditions, flags=flags, progress=progress)
     outcome.write(out)
     return outcome
 
@@ -229,18 +254,23 @@ def _source(
         from xent.audit.embedded import digits
 
         return digits(flags["seed"] % 2**32)  # scikit-learn's seeds have 32 bits
-    from xent.audit.readers import Columns, open_table
-
-    columns_of_table = Columns(
-        logits=flags.get("probs", flags.get("logits", "probs" if "probs" in flags else "logits")),
-        kind="probs" if "probs" in flags else "logits",
+    return _open(
+        predictions,
+        flags,
         label=flags.get("label", "label"),
         split=flags.get("split"),
         weight=flags.get("weight"),
         slices=tuple(spec.column for spec in specs),
         classes=classes,
     )
-    return open_table(predictions, columns_of_table)
+
+
+def _open(path: Path, flags: dict[str, Any], label: str | None = None, **columns: Any) -> Source:
+    """Open a table of the scores that the flags speak of."""
+    from xent.audit.readers import Columns, open_table
+
+    kind: Literal["logits", "probs"] = "probs" if "probs" in flags else "logits"
+    return open_table(path, Columns(logits=flags.get(kind, kind), kind=kind, label=label, **columns))
 
 
 def _class_names(text: str | None) -> tuple[str, ...] | None:

@@ -347,7 +347,7 @@ def test_the_table_and_its_plain_form():
 def test_thresholds_make_a_policy():
     y, probs, _ = three_classes()
     points = operating_points(y, probs, recall=0.9, confidence=0.95)
-    policy = Policy(("a", "b", "c"), 1.0, points.thresholds, "probs", points.cuts[0].point.goal)
+    policy = Policy(("a", "b", "c"), points.thresholds, scores="probs", goal=points.cuts[0].point.goal)
     flags = policy.decide(probs).flags
     for k, cut in enumerate(points.cuts):
         assert flags[y == k, k].mean() == cut.point.achieved.value

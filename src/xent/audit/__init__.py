@@ -83,6 +83,7 @@ def audit(
     source: Source,
     options: Options | None = None,
     *,
+    unknowns: Source | None = None,
     fail_on: Sequence[Condition] = (),
     flags: dict[str, Any] | None = None,
     progress: Progress = no_progress,
@@ -95,7 +96,9 @@ def audit(
         The table: :func:`xent.audit.readers.open_table` of a file, or :class:`xent.audit.readers.ArraySource` of
         arrays.
     options
-        Goal of the thresholds, slices, ignore_index, seed, bins.
+        Goal of the thresholds, calibrator, slices, ignore_index, seed, bins.
+    unknowns
+        A second table, of inputs that belong to no class; its labels are not looked at.
     fail_on
         Conditions of the gate.
     flags
@@ -114,7 +117,7 @@ def audit(
     """
     options = options or Options()
     started = time.perf_counter()
-    measured = engine.run(source, options, progress)
+    measured = engine.run(source, options, progress, unknowns)
     names = source.description.class_names or tuple(str(k) for k in range(measured.n_classes))
     result = results.build(measured, names)
     result["xent_version"] = version("xent")

@@ -17,15 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xent.audit import calibrators
 from xent.audit.options import Options
 from xent.audit.rows import InputFacts, Rows, read_rows
 from xent.audit.sketch import SmallestKeys, uniform_keys
 from xent.audit.slicing import Slicer, too_many
 from xent.audit.source import Source
 from xent.audit.statistics import Confusion, LossChange, LossShare, Ranks, ScoreSums, SliceTable, WorstRows
+from xent.audit.unknowns import Unknowns
+from xent.calibration._base import Calibrator
+from xent.calibration.choose import Choice
 from xent.calibration.metrics import ConfidenceBins
 from xent.calibration.temperature import TemperatureFit, typical_temperature
-from xent.decisions.thresholds import OddsHistogram, flags
+from xent.calibration.temperature_scaling import TemperatureScaling
+from xent.decisions.thresholds import Chosen, OddsHistogram, flags
 from xent.errors import DataError, OptionError
 from xent.kernels import backend_for
 from xent.kernels.numpy import RowScores
@@ -99,9 +104,16 @@ class Measured:
 class Audit:
     """The state of one audit; :func:`run` fills it pass by pass."""
 
-    def __init__(self, source: Source, options: Options) -> None:
+    def __init__(self, source: Source, options: Options, unknowns: Source | None = None) -> None:
         self.source, self.options = source, options
+        self.unknowns = None if unknowns is None else Unknowns(unknowns)
         description = source.description
+        if options.goal.confidence is not None and description.weight_column is not None:
+            raise OptionError(
+                "xent audit",
+                f"--confidence must go without weights; got weight column {description.weight_column!r}",
+                "exact bounds count rows: draw rows in proportion to their weights first, or leave --confidence out",
+            )
         self.n_classes = n_classes = description.n_classes
         self.split = description.split_column is not None
         self.facts = InputFacts()
@@ -111,9 +123,13 @@ class Audit:
         self.slice_tables = [SliceTable(options.n_bins) for _ in options.slices]
         self.duplicates = Duplicates()
         self._hashes = SmallestKeys(_HASHES)
-        self._samples = [SmallestKeys(max(200, _SAMPLE_NUMBERS // n_classes)) for _ in range(1 if self.split else 2)]
+        self.samples = [SmallestKeys(max(200, _SAMPLE_NUMBERS // n_classes)) for _ in range(1 if self.split else 2)]
         #: One fit for each number in Rows.fit, and for cross-fitting one more over all rows, which the policy carries.
         self.fits: list[TemperatureFit] = []
+        #: What scores are calibrated with: one for each fit, a temperature or what was asked for instead.
+        self.calibrators: list[Calibrator] = []
+        #: How the calibrators compare on a sample of the rows that the policy may learn from.
+        self.choice: Choice | None = None
         #: For each fit the slope at the temperature it ended at, measured once more: these fits take no further step.
         self.certificates: list[TemperatureFit] = []
         self.fit_rows = self.score_rows = 0
@@ -128,8 +144,10 @@ class Audit:
         self.worst, self.loss_share = WorstRows(), LossShare()
         #: The thresholds that each fit chose, (K,), NaN for a class without one; like ``fits``, the policy's come last.
         self.thresholds: list[NDArray[np.float64]] = []
+        #: How the policy's thresholds were chosen, class by class.
+        self.choices: list[Chosen] = []
         #: By fit and class, of the rows that chose thresholds for others: what missed the goal, and all.
-        of_fits = len(self._samples), n_classes
+        of_fits = len(self.samples), n_classes
         self.chosen_misses, self.chosen_weight = np.zeros(of_fits), np.zeros(of_fits)
         #: By fit and class, of the rows that it scores: the class's own; of those flagged weight, its square, own.
         self.own = np.zeros(of_fits)
@@ -171,7 +189,7 @@ class Audit:
             if len(scored.row):
                 scores = backend_for(scored.logits).row_scores(scored.logits, scored.target)
                 self.before.add(scores, weights(scored))
-                self.before_histogram.add(scored.logits, scored.target, scored.weight, 1.0)
+                self.before_histogram.add(scored.logits, 1.0, scored.target, scored.weight)
                 self.facts.zero_target.add(scored.row[np.isinf(scores.nll)], scored.target[np.isinf(scores.nll)])
         self._check_rows()
         self._find_duplicates()
@@ -185,9 +203,9 @@ class Audit:
             self.duplicates.certain += len(rows.row) - len(unsure.row)
         self._hashes.add(backend_for(unsure.logits).row_hash(unsure.logits), unsure.row, unsure.fit, unsure.target)
         keys = uniform_keys(rows.row, self.options.seed + 1)
-        for number, sample in enumerate(self._samples):
-            mine = rows.fit == number
-            sample.add(keys[mine], rows.logits[mine], rows.target[mine])
+        for number, sample in enumerate(self.samples):
+            mine = self._learns(rows, number)
+            sample.add(keys[mine], rows.logits[mine], rows.target[mine], weights(rows)[mine])
         for slicer, column in zip(self.slicers, self._slice_columns, strict=True):
             slicer.learn(rows.row, rows.slices[column])
 
@@ -218,7 +236,7 @@ class Audit:
         found = self.duplicates
         found.rows, found.exact = len(self._hashes.keys), self._hashes.complete
         if self.source.description.kind == "probs":
-            found.rounded = all(_has_few_decimals(np.exp(sample.columns[0])) for sample in self._samples)
+            found.rounded = all(_has_few_decimals(np.exp(sample.columns[0])) for sample in self.samples)
         # Of N rows each meets one of the others by chance if their last K - 1 scores have the same random digits.
         dtype = np.dtype(self.source.description.dtype)
         digits = float(np.finfo(dtype).nmant) if dtype.kind == "f" else 0.0
@@ -246,53 +264,104 @@ class Audit:
                 found.pairs.append((int(row[start]), int(row[start + other])))
 
     def fit(self, progress: Progress) -> None:
-        """Fit the temperatures, a pass a Newton step."""
-        starts = [_start(sample) for sample in self._samples]
+        """Fit the temperatures, a pass a Newton step, and from the samples what is to calibrate in their place."""
+        starts = [_start(sample) for sample in self.samples]
         if not self.split:
             starts.append(float(np.sqrt(starts[0] * starts[1])))
         self.fits = [TemperatureFit(start, _FIT_TOLERANCE) for start in starts]
         while not all(fit.done for fit in self.fits):
             for rows in self.rows(f"fitting temperature, pass {self.policy_fit.passes + 1}", progress):
                 for number, fit in enumerate(self.fits):
-                    mine = self._fitted(rows, number)
+                    mine = rows.where(self._learns(rows, number))
                     fit.add(mine.logits, mine.target, mine.weight)
             for fit in self.fits:
                 fit.step()
+        self._calibrate(progress)
 
-    def _fitted(self, rows: Rows, number: int) -> Rows:
-        """Return the rows that a fit learns from; the last fit of a cross-fit learns from all."""
-        return rows.where(rows.fit == number if number < len(self._samples) else rows.fit >= 0)
+    def _calibrate(self, progress: Progress) -> None:
+        """Compare calibrators, and fit what is to calibrate: in a cross-fit each half by what its own rows say."""
+        asked, seed = self.options.calibrator, self.options.seed
+        parts = [sample.columns for sample in self.samples if len(sample.keys)]
+        every = tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
+        for number, fit in enumerate(self.fits):
+            last = number == len(self.fits) - 1
+            sample = every if last else self.samples[number].columns
+            progress("comparing calibrators", number, len(self.fits))
+            choice = calibrators.compare(sample, asked, seed) if last or asked == "auto" else None
+            temperature = TemperatureScaling.after(fit, self.n_classes)
+            self.calibrators.append(calibrators.fitted(asked, temperature, choice, sample))
+            self.choice = choice
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the samples that calibrators other than a temperature learn from are parts of their rows."""
+        return not all(sample.complete for sample in self.samples)
+
+    def _learns(self, rows: Rows, number: int) -> NDArray[np.bool_]:
+        """Say which rows the calibrator of a fit learns from; the last fit of a cross-fit learns from both halves.
+
+        Where thresholds are to carry a guarantee every other row, by chance, is kept from it for them.
+        """
+        mine = rows.fit == number if number < len(self.samples) else rows.fit >= 0
+        return mine if self.options.goal.confidence is None else mine & ~self._kept_for_thresholds(rows)
+
+    def _chooses(self, rows: Rows, number: int) -> NDArray[np.bool_]:
+        """Say which rows the thresholds of a fit are chosen on."""
+        mine = rows.fit == number if number < len(self.samples) else rows.fit >= 0
+        return mine if self.options.goal.confidence is None else mine & self._kept_for_thresholds(rows)
+
+    def _kept_for_thresholds(self, rows: Rows) -> NDArray[np.bool_]:
+        return (uniform_keys(rows.row, self.options.seed + 2) & np.uint64(1)).astype(np.bool_)
+
+    def calibrated(self, logits: Array, number: int) -> tuple[Array, float]:
+        """Return logits and the temperature that is still to divide them: a kernel does that without a copy."""
+        calibrator = self.calibrators[number]
+        if isinstance(calibrator, TemperatureScaling):
+            return logits, calibrator.temperature_
+        return calibrator.transform(logits), 1.0
 
     def choose(self, progress: Progress) -> None:
-        """Choose the thresholds, each fit's on the rows and with the temperature of that fit alone."""
+        """Choose the thresholds, each fit's on the rows and with the calibrator of that fit alone."""
         histograms = [OddsHistogram(self.n_classes) for _ in self.fits]
+        proposals = [OddsHistogram(self.n_classes) for _ in self.fits]
         self.certificates = [TemperatureFit(fit.temperature) for fit in self.fits]
+        goal = self.options.goal
         for rows in self.rows("choosing thresholds", progress):
-            for number, (check, histogram) in enumerate(zip(self.certificates, histograms, strict=True)):
-                mine = self._fitted(rows, number)
-                histogram.add(mine.logits, mine.target, mine.weight, check.temperature)
-                check.add(mine.logits, mine.target, mine.weight)
+            for number, check in enumerate(self.certificates):
+                learnt = rows.where(self._learns(rows, number))
+                check.add(learnt.logits, learnt.target, learnt.weight)
+                chosen = rows.where(self._chooses(rows, number))
+                histograms[number].add(*self.calibrated(chosen.logits, number), chosen.target, chosen.weight)
+                if self.unknowns is not None:
+                    self.unknowns.add(self.unknowns.choosing, number, chosen.row, chosen.logits)
+                if goal.confidence is not None:
+                    proposals[number].add(*self.calibrated(learnt.logits, number), learnt.target, learnt.weight)
         for check in self.certificates:
             check.step()
-        goal, classes = self.options.goal, range(self.n_classes)
-        self.thresholds = [np.array([each.threshold(k, goal) for k in classes]) for each in histograms]
-        for number in range(len(self._samples)):
-            misses = np.array([histograms[number].misses(k, goal) for k in classes])
-            self.chosen_misses[number], self.chosen_weight[number] = misses.T
+        chosen_edges = [each.choose_all(goal, proposal) for each, proposal in zip(histograms, proposals, strict=True)]
+        self.choices = chosen_edges[-1]
+        self.thresholds = [
+            np.array([each.threshold(choice.edge, goal) for choice in edges])
+            for each, edges in zip(histograms, chosen_edges, strict=True)
+        ]
+        for number in range(len(self.samples)):
+            misses = [histograms[number].misses(k, choice.edge, goal) for k, choice in enumerate(chosen_edges[number])]
+            self.chosen_misses[number], self.chosen_weight[number] = np.array(misses).T
 
     def score(self, progress: Progress) -> None:
         """Score each row with the fit that did not learn from it."""
         for rows in self.rows("scoring", progress):
-            for number in range(len(self._samples)):
+            for number in range(len(self.samples)):
                 self._score(rows.where(rows.score == number), number)
 
     def _score(self, rows: Rows, number: int) -> None:
         """Score the rows that fit ``number`` did not learn from."""
         if len(rows.row) == 0:
             return
-        temperature = self.fits[number].temperature
-        kernels = backend_for(rows.logits)
-        scores = kernels.row_scores(rows.logits, rows.target, scale=1.0 / temperature)
+        if self.unknowns is not None:
+            self.unknowns.add(self.unknowns.scored, number, rows.row, rows.logits)
+        logits, temperature = self.calibrated(rows.logits, number)
+        scores = backend_for(logits).row_scores(logits, rows.target, scale=1.0 / temperature)
         weight = weights(rows)
         target_prob, bins = self.after.add(scores, weight)
         no_bins = np.zeros_like(bins)
@@ -302,20 +371,29 @@ class Audit:
             self.confusion.add(rows.target, scores.predicted, weight)
         self.worst.add(rows.row, rows.target, scores)
         self.loss_share.add(scores.nll, weight)
-        stats = kernels.row_stats(rows.logits, rows.target)
+        stats = backend_for(rows.logits).row_stats(rows.logits, rows.target)
         self.loss_change.add(stats.log_sum - stats.target_logit, scores.nll, weight)
-        self.after_histogram.add(rows.logits, rows.target, rows.weight, temperature)
+        self.after_histogram.add(logits, temperature, rows.target, rows.weight)
         for slicer, table, column in zip(self.slicers, self.slice_tables, self._slice_columns, strict=True):
             codes = table.codes(slicer.names(rows.slices[column]))
             if codes is None:
                 raise too_many(slicer.spec.column)
             table.sums.add(codes, scores, target_prob, weight, bins)
-        self._count_flags(rows, scores, target_prob, weight, number)
+        self._count_flags(rows, logits, temperature, scores, target_prob, weight, number)
 
-    def _count_flags(self, rows: Rows, scores: RowScores, target_prob: Array, weight: Array, number: int) -> None:
+    def _count_flags(
+        self,
+        rows: Rows,
+        logits: Array,
+        temperature: float,
+        scores: RowScores,
+        target_prob: Array,
+        weight: Array,
+        number: int,
+    ) -> None:
         """Play the policy's rule on these rows, in float64 as it does: a decision does not depend on the storage."""
-        logits = rows.logits.astype(np.float64, copy=False)
-        probs = backend_for(logits).row_softmax(logits, scale=1.0 / self.fits[number].temperature)
+        logits = logits.astype(np.float64, copy=False)
+        probs = backend_for(logits).row_softmax(logits, scale=1.0 / temperature)
         flagged = flags(probs, self.thresholds[number])
         own = flagged[np.arange(len(weight)), rows.target]
         self.own[number] += np.bincount(rows.target, weight, self.n_classes)
@@ -357,7 +435,7 @@ def _start(sample: SmallestKeys) -> float:
     """Return the temperature of a sample, 1 where it has none."""
     if not len(sample.keys):
         return 1.0
-    logits, target = sample.columns
+    logits, target, _ = sample.columns
     fit = TemperatureFit(typical_temperature(logits), tolerance=1e-4)
     while not fit.done:
         fit.add(logits, target)
@@ -365,11 +443,13 @@ def _start(sample: SmallestKeys) -> float:
     return fit.temperature
 
 
-def run(source: Source, options: Options, progress: Progress = no_progress) -> Audit:
-    """Audit a source: all passes."""
-    audit = Audit(source, options)
+def run(source: Source, options: Options, progress: Progress = no_progress, unknowns: Source | None = None) -> Audit:
+    """Audit a source: all passes, and one over the unknowns."""
+    audit = Audit(source, options, unknowns)
     audit.look(progress)
     audit.fit(progress)
+    if audit.unknowns is not None:
+        audit.unknowns.read(audit.n_classes, source.description.kind, len(audit.fits), options.seed)
     audit.choose(progress)
     audit.score(progress)
     audit.sha256 = source.sha256()

@@ -10,6 +10,9 @@ from numbers import Integral
 from xent.decisions.thresholds import Goal
 from xent.errors import OptionError
 
+#: The calibrators that an audit can be asked for; "auto" takes the one that cross-validated log loss chooses.
+CALIBRATORS = ("temperature", "ensemble", "structured", "vector", "matrix", "dirichlet", "isotonic", "beta", "auto")
+
 
 @dataclass(frozen=True)
 class SliceSpec:
@@ -47,10 +50,13 @@ class SliceSpec:
 class Options:
     """The options of an audit that are not about where its columns lie.
 
+    ``calibrator`` is one of :data:`CALIBRATORS`.
+
     Raises
     ------
     OptionError
-        ``ignore_index`` or ``seed`` is no integer of 64 bits (a seed not negative), or ``n_bins`` is below 1.
+        ``ignore_index`` or ``seed`` is no integer of 64 bits (a seed not negative), ``n_bins`` is below 1, or
+        ``calibrator`` is none of those.
     """
 
     goal: Goal = field(default=Goal("recall", 0.99))
@@ -58,6 +64,7 @@ class Options:
     ignore_index: int = -100
     seed: int = 0
     n_bins: int = 15
+    calibrator: str = "temperature"
 
     def __post_init__(self) -> None:
         # The least int64 is the label of a row that has none: see MISSING.
@@ -69,6 +76,12 @@ class Options:
             "-100 is the usual one",
         )
         _check_integer("seed", self.seed, "lie in 0 … 2**63 - 1", 0, "any such number will do; 0 is the default")
+        if self.calibrator not in CALIBRATORS:
+            raise OptionError(
+                "Options",
+                f"calibrator must be one of {', '.join(CALIBRATORS)}; got {self.calibrator!r}",
+                "auto compares them",
+            )
         _check_integer("n_bins", self.n_bins, "be at least 1", 1, "15 bins are usual")
 
 

@@ -5,30 +5,28 @@ from __future__ import annotations
 import datetime
 import math
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xent._estimates import Estimate, effective_size, missing, normal, wilson
+from xent.audit.calibrators import name_of
 from xent.audit.engine import Audit, Measured
+from xent.audit.numbers import Json, estimate, number, short
 from xent.audit.options import Options
 from xent.audit.statistics import ScoreSums
+from xent.audit.threshold_result import NO_ROW, thresholds_result
+from xent.audit.unknowns import unknowns_result
 from xent.calibration.temperature import TemperatureFit
-from xent.calibration.temperature_scaling import TemperatureScaling
 from xent.decisions.policy import Policy
-from xent.decisions.thresholds import OddsHistogram, needed_positives
+from xent.decisions.thresholds import Goal, OddsHistogram
 
-Json = dict[str, Any]
 Float64 = NDArray[np.float64]
 
 SCHEMA = "xent.audit/1"
 
 _CONFUSION_SHOWN = 40
 _PAIRS = 20
-_CURVE_POINTS = 40
-_CURVES = 30  # of more classes only those with the lowest recall get a curve: a report is read, and it has a size
-_NO_ROW = "no scored row is of this class"
 _LOG_MAX = 709.0  # exp of more is no float
 
 REASONS = {
@@ -38,36 +36,6 @@ REASONS = {
     "T stays 1",
     "no rows": "no row with weight and a finite score for its label, so T stays 1",
 }
-
-
-def number(value: float) -> float | None:
-    """Return a number as JSON knows it: None for NaN and infinities."""
-    value = float(value)
-    return value if math.isfinite(value) else None
-
-
-def _short(value: float) -> float:
-    """Return a point of a curve with the digits that can be seen."""
-    return float(f"{value:.5g}")
-
-
-def _short_odds(value: float) -> float:
-    """Return a probability with the digits that its odds need: near 1 it is the distance from 1 that counts."""
-    rarer = min(value, 1.0 - value)
-    return round(value, 4 - math.floor(math.log10(rarer))) if rarer > 0 else value
-
-
-def estimate(value: Estimate) -> Json:
-    """Return an estimate as JSON, with its reason where it has no value."""
-    result: Json = {
-        "value": number(value.value),
-        "low": number(value.low),
-        "high": number(value.high),
-        "n": number(round(value.n, 3)),
-    }
-    if value.reason is not None:
-        result["reason"] = value.reason
-    return result
 
 
 def build(audit: Audit, names: tuple[str, ...]) -> Json:
@@ -97,8 +65,9 @@ def build(audit: Audit, names: tuple[str, ...]) -> Json:
         "per_class": _per_class(audit, names),
         "confusion": _confusion(audit),
         "worst_rows": _worst_rows(audit),
-        "thresholds": _thresholds(audit, names),
+        "thresholds": thresholds_result(audit, names),
         "slices": _slices(audit),
+        "unknowns": _unknowns(audit),
     }
 
 
@@ -108,9 +77,9 @@ def policy(audit: Audit, names: tuple[str, ...]) -> Policy:
     return Policy(
         classes=names,
         thresholds=tuple(None if math.isnan(t) else float(t) for t in audit.thresholds[-1]),
-        calibrator=TemperatureScaling.of(audit.policy_fit.temperature, audit.n_classes),
+        calibrator=audit.calibrators[-1],
         scores=description.kind,
-        goal={options.goal.kind: options.goal.value},
+        goal=_goal(options.goal),
         fitted_on={
             "source": description.name,
             "sha256": audit.sha256,
@@ -123,18 +92,28 @@ def policy(audit: Audit, names: tuple[str, ...]) -> Policy:
     )
 
 
+def _goal(goal: Goal) -> dict[str, float]:
+    return {goal.kind: goal.value, **({} if goal.confidence is None else {"confidence": goal.confidence})}
+
+
 def _design(audit: Audit) -> Json:
     facts = audit.facts
+    what = "calibrator" if audit.options.calibrator != "temperature" else "temperature"
     if audit.split:
         sentence = (
-            f"The temperature and the thresholds were chosen on the {audit.fit_rows:,} calibration rows; every score "
+            f"The {what} and the thresholds were chosen on the {audit.fit_rows:,} calibration rows; every score "
             f"after calibration is measured on the {audit.score_rows:,} test rows, which chose nothing."
         )
     else:
         sentence = (
             f"There is no split column, so the {audit.score_rows:,} rows were cut in two at random (seed "
-            f"{audit.options.seed}): each half is scored with the temperature and the thresholds that the other half "
+            f"{audit.options.seed}): each half is scored with the {what} and the thresholds that the other half "
             "chose. The policy is fitted on all rows."
+        )
+    if audit.options.goal.confidence is not None:
+        sentence += (
+            f" Of the rows that may be learnt from, one half, by chance, fitted the {what}, and the other chose the "
+            "thresholds, which is what their guarantee rests on."
         )
     if facts.other_split:
         sentence += f" {facts.other_split:,} rows of other splits were left out."
@@ -229,11 +208,47 @@ def _macro_recall(by_class: ScoreSums) -> Estimate:
 
 def _calibration(audit: Audit) -> Json:
     fit = audit.policy_fit
-    result = {"method": "temperature", **_fit(fit, audit.certificates[-1])}
+    method = name_of(audit.calibrators[-1])
+    result = {"method": method, **_fit(fit, audit.certificates[-1])}
+    result["calibrator"] = {
+        "name": repr(audit.calibrators[-1]),
+        "preserves": audit.calibrators[-1].preserves,
+        "fit_rows": audit.calibrators[-1].rows_,
+        "sampled": method != "temperature" and audit.sampled,
+    }
+    result["comparison"] = _comparison(audit)
     result["before"] = _reliability(audit.before.total, audit.options)
     result["after"] = _reliability(audit.after.total, audit.options)
     result["fits"] = [_fit(*pair) for pair in list(zip(audit.fits, audit.certificates, strict=True))[:-1]]
     return result
+
+
+def _comparison(audit: Audit) -> Json:
+    choice, asked = audit.choice, audit.options.calibrator
+    if choice is None:
+        reason = "the rows that may be learnt from are too few, or too few in a class, to be cross-validated"
+        none = estimate(missing(reason))
+        empty: Json = {"rows": 0, "folds": 0, "sampled": False, "asked": asked}
+        return {**empty, "uncalibrated": none, "candidates": [], "reason": reason}
+    return {
+        "rows": choice.n,
+        "folds": choice.folds,
+        "sampled": audit.sampled or choice.n < sum(len(sample.keys) for sample in audit.samples),
+        "asked": asked,
+        "uncalibrated": estimate(choice.uncalibrated),
+        "candidates": [
+            {
+                "name": each.name,
+                "nll": estimate(each.nll),
+                "change": estimate(each.change),
+                "behind": estimate(each.behind),
+                "preserves": each.calibrator.preserves,
+                "chosen": type(each.calibrator) is type(audit.calibrators[-1]),
+                **({} if each.reason is None else {"reason": each.reason}),
+            }
+            for each in choice.candidates
+        ],
+    }
 
 
 def _fit(fit: TemperatureFit, certificate: TemperatureFit) -> Json:
@@ -286,14 +301,14 @@ def _reliability(sums: ScoreSums, options: Options) -> Json:
 
 def _per_class(audit: Audit, names: tuple[str, ...]) -> list[Json]:
     mean_probability = np.minimum(audit.after_histogram.prob_sums.sum(axis=1) / audit.score_weight.sum(), 1.0)
-    losses = [audit.by_class.mean_nll(k, _NO_ROW) for k in range(audit.n_classes)]
+    losses = [audit.by_class.mean_nll(k, NO_ROW) for k in range(audit.n_classes)]
     return [
         {
             "index": k,
             "name": names[k],
             "n": int(audit.score_counts[k]),
             "predicted": number(audit.by_predicted.weight[k]),
-            "recall": estimate(audit.by_class.accuracy(k, _NO_ROW)),
+            "recall": estimate(audit.by_class.accuracy(k, NO_ROW)),
             "precision": estimate(audit.by_predicted.accuracy(k, "no scored row is predicted as this class")),
             "mean_probability": number(mean_probability[k]),
             "nll": number(losses[k].value),
@@ -347,94 +362,10 @@ def _worst_rows(audit: Audit) -> Json:
             for row in audit.worst.sorted()
         ],
         "loss_share": [
-            {"rows_share": _short(rows), "loss_share": _short(loss), "nll_at_least": _short(least)}
+            {"rows_share": short(rows), "loss_share": short(loss), "nll_at_least": short(least)}
             for rows, loss, least in audit.loss_share.curve()
         ],
     }
-
-
-def _thresholds(audit: Audit, names: tuple[str, ...]) -> Json:
-    goal = audit.options.goal
-    shares = [number(value) for value in audit.flag_counts / audit.flag_counts.sum()]
-    with_curve = set(np.argsort(_recalls(audit), kind="stable")[:_CURVES].tolist())
-    return {
-        "target": goal.kind,
-        "goal": goal.value,
-        "per_class": [_threshold(audit, k, names[k], k in with_curve) for k in range(audit.n_classes)],
-        "decision": {
-            "none": shares[0],
-            "one": shares[1],
-            "several": shares[2],
-            "accuracy_when_one": estimate(audit.unique.accuracy(0, "no row has exactly one class flagged")),
-            "argmax_accuracy": estimate(audit.after.total.accuracy()),
-        },
-    }
-
-
-def _recalls(audit: Audit) -> Float64:
-    """Return the recall of each class at the thresholds chosen, 2 where it has none: these come last."""
-    own = audit.own.sum(axis=0)
-    return np.where(own > 0, audit.flagged_own.sum(axis=0) / np.where(own > 0, own, 1.0), 2.0)
-
-
-def _threshold(audit: Audit, k: int, name: str, curve: bool) -> Json:
-    """Return a class's threshold in the policy, and what thresholds so chosen do on rows that did not choose them."""
-    goal = audit.options.goal
-    chosen = number(audit.thresholds[-1][k])
-    positives = effective_size(float(audit.fit_weight[k]), float(audit.fit_weight_squares[k]))
-    flagged, found = float(audit.flagged[:, k].sum()), float(audit.flagged_own[:, k].sum())
-    own = float(audit.score_weight[k])
-    recall, precision = missing(_NO_ROW), missing("no scored row reaches the threshold")
-    if own > 0:
-        recall = wilson(found / own, audit.by_class.size(k))
-    if flagged > 0:
-        precision = wilson(found / flagged, effective_size(flagged, float(audit.flagged_squares[:, k].sum())))
-    result: Json = {
-        "index": k,
-        "name": name,
-        "threshold": chosen,
-        "fit_positives": number(round(positives, 3)),
-        "needed_positives": needed_positives(goal.value) if goal.kind == "recall" else None,
-        "recall": estimate(recall),
-        "precision": estimate(precision),
-        "flagged_share": number(min(flagged / audit.score_weight.sum(), 1.0)),
-        "curve": _curve(audit.after_histogram, k) if curve else [],
-    }
-    if chosen is None:
-        result["reason"] = (
-            "no row that may be learnt from is of this class"
-            if positives == 0
-            else f"no threshold reaches a {goal.kind} of {goal.value:g} on the rows that may be learnt from"
-        )
-    return result
-
-
-def _curve(histogram: OddsHistogram, k: int) -> list[Json]:
-    """Return recall and precision along the thresholds where something changes.
-
-    They are at most so many, evenly spread in recall and in flags.
-    """
-    flagged, found = histogram.at_or_above(k)
-    if not flagged[0] > 0:
-        return []
-    changes = np.flatnonzero(np.diff(flagged, append=0.0) != 0)
-    if len(changes) > _CURVE_POINTS:
-        # Even steps of recall and of log flagged share, so that both ends of the curve are drawn.
-        path = np.cumsum(
-            np.abs(np.diff(found[changes] / max(found[0], 1e-300), prepend=0.0))
-            + np.abs(np.diff(np.log(flagged[changes]), prepend=0.0)) / math.log(flagged[0] + 1.0)
-        )
-        steps = np.searchsorted(path, np.linspace(path[0], path[-1], _CURVE_POINTS))
-        changes = changes[np.unique(steps.clip(0, len(changes) - 1))]
-    return [
-        {
-            "threshold": _short_odds(float(histogram.edges[i])),
-            "recall": _short(found[i] / found[0]) if found[0] > 0 else None,
-            "precision": _short(found[i] / flagged[i]),
-            "flagged_share": _short(flagged[i] / flagged[0]),
-        }
-        for i in changes
-    ]
 
 
 def _slices(audit: Audit) -> list[Json]:
@@ -470,3 +401,7 @@ def _slice_order(name: str) -> tuple[int, float, str]:
     except ValueError:
         start = math.nan
     return (2 if name == "(missing)" else 1, 0.0, name) if math.isnan(start) else (0, start, name)
+
+
+def _unknowns(audit: Audit) -> Json | None:
+    return None if audit.unknowns is None else unknowns_result(audit.unknowns)

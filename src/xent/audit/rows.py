@@ -104,7 +104,7 @@ def read_rows(source: Source, ignore_index: int, seed: int, facts: InputFacts | 
         keep = _with_label(batch, source.description.n_classes, ignore_index, facts)
         scores = batch.scores if keep.all() else batch.scores[keep]
         row = batch.start + np.flatnonzero(keep)
-        good, logits = _logits(scores, row, probs, facts)
+        good, logits = usable_logits(scores, row, probs, facts)
         if batch.split is not None:
             split = batch.split[keep]
             fit = np.where(split == CALIBRATION, 0, -1).astype(np.int8)
@@ -137,7 +137,7 @@ def _with_label(batch: Batch, n_classes: int, ignore_index: int, facts: InputFac
     return ~(apart | ignored | missing | outside)
 
 
-def _logits(scores: Array, row: NDArray[np.int64], probs: bool, facts: InputFacts) -> tuple[Bools, Array]:
+def usable_logits(scores: Array, row: NDArray[np.int64], probs: bool, facts: InputFacts) -> tuple[Bools, Array]:
     """Return which rows are sound, and all rows as logits (of probabilities: their logarithms)."""
     if len(scores) == 0:
         return np.zeros(0, dtype=np.bool_), scores

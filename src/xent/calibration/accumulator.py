@@ -12,7 +12,7 @@ from xent.calibration import binned as parts
 from xent.calibration.binned import BinCounts, Kind
 from xent.calibration.metrics import BinnedError
 from xent.errors import OptionError, ShapeError
-from xent.kernels import backend_for
+from xent.kernels import backend_for, compiled_for
 
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
@@ -143,9 +143,15 @@ class CalibrationError:
         weight = parts.row_weights(function, sample_weight, len(label))
         new = self._empty_for(function, "logits", rows)
         entries = _PIECE if self.kind == "top-label" else _PIECE // 4  # the others hold the probabilities of a piece
+        counted = self.kind == "top-label" and weight is None
+        if counted and compiled_for(rows) is not None:  # which holds nothing beside the rows
+            entries = max(rows.size, 1)
         for part in parts.pieces(len(rows), 1 if rows.ndim == 1 else rows.shape[1], entries):
             z, y, w = rows[part], label[part], None if weight is None else weight[part]
-            if self.kind == "top-label":
+            if counted:
+                if backend_for(z).confidence_counts(z, y, new.counts[:, 0], scale=scale):
+                    _refuse_nan(function, z, backend_for(z).row_scores(z, y, scale=scale).confidence, part.start)
+            elif self.kind == "top-label":
                 scores = backend_for(z).row_scores(z, y, scale=scale)
                 _refuse_nan(function, z, scores.confidence, part.start)
                 parts.add_top(new, scores.confidence, scores.rank == 0, w)

@@ -83,7 +83,7 @@ def _temperature(logits: Array, target: NDArray[np.int64], weight: Float64) -> t
     fit = fit_temperature(logits, target, sample_weight=weight)
     if fit.reason != "uninformative":
         return fit.temperature, fit.reason
-    _, variance = backend_for(logits).row_moments(logits, scale=0.0)
+    variance = logits.var(axis=1, dtype=np.float64)
     spread = math.sqrt(float((weight * variance).sum()) / float(weight.sum()))
     return (spread if 0.0 < spread < math.inf else 1.0), fit.reason
 

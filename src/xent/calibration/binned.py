@@ -182,7 +182,7 @@ def probabilities(function: str, y_prob: ArrayLike, kind: Kind) -> Array:
 
 def pieces(n_rows: int, n_columns: int, entries: int = _PIECE) -> Iterator[slice]:
     """Yield the rows, so many at a time that they have about so many entries."""
-    step = max(1, min(_PIECE // 2, entries // max(n_columns, 1)))
+    step = max(1, entries // max(n_columns, 1))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))
 

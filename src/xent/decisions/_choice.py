@@ -222,11 +222,7 @@ def _by_tests(cell: Cell, aim: Aim, confidence: float, needed: int, candidates: 
 
 
 def _proposal(learned: Cell, aim: Aim) -> float:
-    """Return the threshold to test first: the cheapest of the rows that propose, or the surest of precision.
-
-    Surest is where the precision exceeds the goal by most standard errors, four rows of just the goal's precision
-    added so that the first few do not decide.
-    """
+    """Return the threshold to test first: the cheapest of the rows that propose, or the surest of precision."""
     if aim.cost is not None:
         threshold = _by_counts(learned, aim).threshold
         assert threshold is not None
@@ -234,7 +230,7 @@ def _proposal(learned: Cell, aim: Aim) -> float:
     counts = _Counts(learned)
     thresholds = counts.thresholds()
     flagged, hits = counts.at(thresholds)
-    return float(thresholds[((hits - aim.value * flagged) / (flagged + 4.0) * np.sqrt(flagged)).argmax()])
+    return float(thresholds[guarantees.surest(flagged, hits, aim.value)])
 
 
 def _passed(function: str, counts: _Counts, aim: Aim, thresholds: Float64, level: float) -> int:

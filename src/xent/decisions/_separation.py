@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
 from xent._estimates import Z95, Estimate, missing, wilson
+from xent.decisions import guarantees
 from xent.decisions.thresholds import needed_positives
 from xent.errors import OptionError, ShapeError
 
@@ -82,7 +83,7 @@ def fit_threshold(scores_in: ArrayLike, tpr: float = 0.95, confidence: float | N
     if confidence is None:
         place = _place(n, tpr)
     else:
-        place = _guaranteed_place(n, tpr, confidence)
+        place = guarantees.allowed_errors(function, n, float(tpr), confidence)
         if place < 0:
             needed = needed_positives(float(tpr), confidence)
             raise OptionError(
@@ -105,23 +106,6 @@ def fit_threshold(scores_in: ArrayLike, tpr: float = 0.95, confidence: float | N
 def _place(n: int, tpr: float) -> int:
     """Return the place from the bottom, 0 the lowest, of the empirical threshold."""
     return n - math.ceil(n * Fraction(repr(float(tpr))))
-
-
-def _guaranteed_place(n: int, tpr: float, confidence: float) -> int:
-    """Return the place of the threshold that holds with the confidence, -1 where none does.
-
-    The share of new rows below the m-th lowest of n scores is Beta(m, n+1-m) (for ties, at most that), and P(Beta(m,
-    n+1-m) ≤ q) = P(Binomial(n, q) ≥ m).
-    """
-    miss = 1 - Fraction(repr(float(tpr)))
-    if miss == 0:
-        return -1
-    q = float(miss)
-    hits = np.arange(1, n)
-    steps = np.log((n + 1 - hits) / hits) + (math.log(q) - math.log1p(-q))
-    log_probs = n * math.log1p(-q) + np.concatenate([[0.0], np.cumsum(steps)])
-    below = np.cumsum(np.exp(log_probs))  # P(Binomial ≤ m - 1) for m = 1, 2, …
-    return int((below <= 1.0 - confidence).sum()) - 1
 
 
 def evaluate(scores_in: ArrayLike, scores_out: ArrayLike, *, tpr: float = 0.95) -> Separation:

@@ -96,3 +96,12 @@ def rejections(p_values: Callable[[slice], Float64], length: int, level: float) 
             return start + int(failed.argmax())
         start, step = start + step, min(2 * step, _MOST)
     return length
+
+
+def surest(flagged: Float64, hits: Float64, share: float) -> int:
+    """Return where a share of hits exceeds ``share`` by most standard errors: where a sequence of tests begins.
+
+    Four rows of just that share are added, so that the first few do not decide. The rows must be others than those that
+    are tested.
+    """
+    return int(((hits - share * flagged) / (flagged + 4.0) * np.sqrt(flagged)).argmax())

@@ -7,13 +7,14 @@ to 1e9. A threshold is always an edge: the recall and precision at it are counts
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xent import _validate
+from xent.decisions import guarantees
 from xent.errors import OptionError
 from xent.kernels import backend_for
 from xent.kernels.numpy import odds_edges
@@ -29,12 +30,19 @@ _SLACK = 2.0**-40
 
 @dataclass(frozen=True)
 class Goal:
-    """What a threshold must reach: a recall or a precision of at least ``value``, in (0, 1]."""
+    """What a threshold must reach: a recall or a precision of at least ``value``, in (0, 1].
+
+    With a ``confidence`` it must do so on new rows: with at least this probability over the draw of the rows that
+    choose, the thresholds of all classes do at once.
+    """
 
     kind: Literal["recall", "precision"]
     value: float
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
+        if self.confidence is not None and not (isinstance(self.confidence, float) and 0.0 < self.confidence < 1.0):
+            raise OptionError("Goal", f"confidence must lie in (0, 1); got {self.confidence!r}", "0.95 is usual")
         if self.kind not in ("recall", "precision"):
             raise OptionError("Goal", f"kind must be 'recall' or 'precision'; got {self.kind!r}")
         if not (isinstance(self.value, (int, float)) and 0.0 < self.value <= 1.0):
@@ -55,6 +63,17 @@ def needed_positives(recall: float, confidence: float = 0.95) -> int | None:
     return math.ceil(math.log1p(-confidence) / math.log(recall))
 
 
+class Chosen(NamedTuple):
+    """The edge of a class that reaches the goal, or why there is none; ``needed`` rows are the fewest for a promise.
+
+    They are rows of the class for a recall, flagged rows for a precision; None where nothing is promised.
+    """
+
+    edge: int | None
+    needed: int | None = None
+    reason: str | None = None
+
+
 class OddsHistogram:
     """For each class and bin of odds: the weight of all rows, of the class's own, and the sum of the probabilities.
 
@@ -71,8 +90,8 @@ class OddsHistogram:
         shape = (n_classes, len(odds))
         self.counts, self.hits, self.prob_sums = np.zeros(shape), np.zeros(shape), np.zeros(shape)
 
-    def add(self, logits: Array, target: NDArray[np.int64], weight: Float64 | None, temperature: float) -> None:
-        """Add rows (n, K) with their class indices."""
+    def add(self, logits: Array, temperature: float, target: NDArray[np.int64], weight: Float64 | None) -> None:
+        """Add rows (n, K), their logits divided by a temperature, with their class indices."""
         if len(logits):
             backend_for(logits).class_histogram(
                 logits, target, weight, self.counts, self.hits, self.prob_sums, bits=self._bits, scale=1.0 / temperature
@@ -82,40 +101,81 @@ class OddsHistogram:
         """Return (weight, own weight) of the rows of class k's histogram at or above each edge."""
         return np.cumsum(self.counts[k, ::-1])[::-1], np.cumsum(self.hits[k, ::-1])[::-1]
 
-    def choose(self, k: int, goal: Goal) -> int | None:
-        """Return the edge of class k that reaches the goal, None where none does.
+    def choose_all(self, goal: Goal, proposal: OddsHistogram) -> list[Chosen]:
+        """Return the choice for each class, see :meth:`choose`; a confidence is of all of them at once (Bonferroni)."""
+        each = None if goal.confidence is None else 1.0 - (1.0 - goal.confidence) / len(self.counts)
+        return [self.choose(k, replace(goal, confidence=each), proposal) for k in range(len(self.counts))]
+
+    def choose(self, k: int, goal: Goal, proposal: OddsHistogram | None = None) -> Chosen:
+        """Return the edge of class k that reaches the goal.
 
         For a recall the highest such edge, so that precision is best; for a precision the lowest, so that recall is.
+        With a confidence the rows must be exchangeable with new ones, of equal weight, and not have fitted what
+        calibrates them; ``proposal`` is then a histogram of other rows, which say where the tests of a precision begin.
         """
         flagged, found = self.at_or_above(k)
         if found[0] <= 0:
-            return None
+            return Chosen(None, None, "no row that may choose is of this class")
+        if goal.confidence is not None:
+            return self._prove(k, goal, goal.confidence, flagged, found, proposal or self)
         with np.errstate(invalid="ignore", divide="ignore"):
             reached = found / found[0] if goal.kind == "recall" else found / flagged
         edges = np.flatnonzero((reached >= goal.value * (1 - 1e-12)) & (flagged > 0))
         if len(edges) == 0:
-            return None
-        return int(edges[-1] if goal.kind == "recall" else edges[0])
+            return Chosen(None, None, f"no threshold reaches a {goal.kind} of {goal.value:g} on the rows that choose")
+        return Chosen(int(edges[-1] if goal.kind == "recall" else edges[0]))
 
-    def threshold(self, k: int, goal: Goal) -> float:
-        """Return the threshold of class k on the probability that reaches the goal, NaN where none does.
+    def _prove(
+        self, k: int, goal: Goal, confidence: float, flagged: Float64, found: Float64, proposal: OddsHistogram
+    ) -> Chosen:
+        """Return the edge that keeps the goal with a confidence; edges are fixed before any row is seen.
 
-        It is the chosen edge, moved by a part in 10^12 to the safe side (down for a recall, up for a precision):
-        whoever computes a probability of exactly the edge, as rounded ones often are, may be one unit in the last place
-        off.
+        A recall: so many of the class's rows may lie below an edge that their law's share above it is proven. A
+        precision: edges are tested one after the other, from the surest one of other rows downwards.
         """
-        edge = self.choose(k, goal)
+        needed = needed_positives(goal.value, confidence)
+        if needed is None:
+            return Chosen(None, None, f"a {goal.kind} of 1 cannot be promised from any number of rows")
+        if goal.kind == "recall":
+            n = int(found[0])
+            errors = guarantees.allowed_errors("xent audit", n, goal.value, confidence)
+            if errors < 0:
+                reason = f"{n} rows of the class are too few to promise a recall of {goal.value:g}: it takes {needed}"
+                return Chosen(None, needed, reason)
+            return Chosen(int(np.flatnonzero((found[0] - found <= errors) & (flagged > 0))[-1]), needed)
+        first = guarantees.surest(*proposal.at_or_above(k), goal.value)
+        order = np.arange(first, -1, -1)
+
+        def p_values(part: slice) -> Float64:
+            edges = order[part]
+            return guarantees.at_least("xent audit", found[edges], flagged[edges], goal.value)
+
+        proven = guarantees.rejections(p_values, len(order), 1.0 - confidence)
+        if proven == 0:
+            return Chosen(
+                None,
+                needed,
+                f"a precision of {goal.value:g} is not proven: at the threshold where it is surest {found[first]:g} of "
+                f"{flagged[first]:g} flagged rows are right; it takes {needed} if all are",
+            )
+        return Chosen(int(order[proven - 1]), needed)
+
+    def threshold(self, edge: int | None, goal: Goal) -> float:
+        """Return the threshold on the probability that an edge stands for, NaN for none.
+
+        It is the edge, moved by a part in 10^12 to the safe side (down for a recall, up for a precision): whoever
+        computes a probability of exactly the edge, as rounded ones often are, may be one unit in the last place off.
+        """
         if edge is None:
             return math.nan
         return float(self.edges[edge]) * (1.0 - _SLACK if goal.kind == "recall" else 1.0 + _SLACK)
 
-    def misses(self, k: int, goal: Goal) -> tuple[float, float]:
-        """Return (weight of the rows that miss the chosen threshold's goal, of those that the goal is about).
+    def misses(self, k: int, edge: int | None, goal: Goal) -> tuple[float, float]:
+        """Return (weight of the rows that miss the goal at an edge, of those that the goal is about).
 
         For a recall they are the class's own rows, those that are not flagged missing it; for a precision the flagged
         rows, those of other classes missing it.
         """
-        edge = self.choose(k, goal)
         if edge is None:
             return 0.0, 0.0
         flagged, found = self.at_or_above(k)
@@ -150,8 +210,3 @@ def flags(probs: Float64, thresholds: Float64) -> NDArray[np.bool_]:
     _validate.rows("flags", "probs", probs)
     with np.errstate(invalid="ignore"):
         return probs >= thresholds
-
-
-def unique_flag(flagged: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the class of each row that is flagged alone, -1 where none or several are: the rule of a policy."""
-    return np.where(flagged.sum(axis=1) == 1, flagged.argmax(axis=1), -1)

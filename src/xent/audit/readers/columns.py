@@ -24,12 +24,13 @@ class Columns:
     """What the user said about the columns.
 
     ``logits`` is the name of a list column (NPZ: of a 2-D array) or the common prefix of one column a class; ``kind``
-    says what the numbers are. ``classes`` are the classes' names, in the order of the logits.
+    says what the numbers are. ``label`` is None where none is to be read. ``classes`` are the classes' names, in the
+    order of the logits.
     """
 
     logits: str = "logits"
     kind: Kind = "logits"
-    label: str = "label"
+    label: str | None = "label"
     split: str | None = None
     weight: str | None = None
     slices: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ class Layout:
 
     scores: tuple[str, ...]
     is_vector: bool
-    label: str
+    label: str | None
     split: str | None
     weight: str | None
     slices: tuple[str, ...]
@@ -91,12 +92,12 @@ def choose(file: str, fields: Sequence[Field], columns: Columns) -> Layout:
         )
     others = {columns.label, columns.split, columns.weight, *columns.slices}
     scores, suffixes, is_vector = _scores(file, fields, columns, others)
-    label = find(columns.label, "--label")
+    label = find(columns.label, "--label") if columns.label is not None else None
     split = find(columns.split, "--split") if columns.split is not None else None
     weight = find(columns.weight, "--weight") if columns.weight is not None else None
     slices = [find(name, "--slice") for name in columns.slices]
 
-    wanted = [*scores, label, *([split] if split else []), *([weight] if weight else []), *slices]
+    wanted = [*scores, *(field for field in (label, split, weight) if field is not None), *slices]
     for field in wanted:
         if counts[field.name] > 1:
             raise bad(
@@ -109,7 +110,8 @@ def choose(file: str, fields: Sequence[Field], columns: Columns) -> Layout:
                 "objects would have to be unpickled, which can run code; save it with .astype(str) or as numbers",
             )
     classes = class_names(columns.classes, suffixes, f"columns of {file}")
-    _check_label(file, label, classes is not None)
+    if label:
+        _check_label(file, label, classes is not None)
     if split and split.kind not in ("text", "null"):
         raise bad(
             f"split column {split.name!r} of {file} must hold the words 'calibration' and 'test'; got {split.type}",
@@ -130,7 +132,7 @@ def choose(file: str, fields: Sequence[Field], columns: Columns) -> Layout:
     return Layout(
         scores=tuple(field.name for field in scores),
         is_vector=is_vector,
-        label=label.name,
+        label=columns.label,
         split=columns.split,
         weight=columns.weight,
         slices=columns.slices,

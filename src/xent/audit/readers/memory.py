@@ -115,15 +115,15 @@ def check_lengths(lengths: Mapping[str, int], file: str) -> int:
 class ArraySource(TableSource):
     """Arrays in memory.
 
-    ``scores`` is (n, K), ``label`` (n,) of integers or of class names. For each row there may be a ``weight``, a
-    ``split`` ("calibration", "test", anything else: left out) and the values of ``slices``. ``names`` are the
-    classes' names. The arrays are checked like a file's columns (DataError) and are not copied.
+    ``scores`` is (n, K), ``label`` (n,) of integers or of class names, None where there is none. For each row there may
+    be a ``weight``, a ``split`` ("calibration", "test", anything else: left out) and the values of ``slices``.
+    ``names`` are the classes' names. The arrays are checked like a file's columns (DataError) and are not copied.
     """
 
     def __init__(
         self,
         scores: ArrayLike,
-        label: ArrayLike,
+        label: ArrayLike | None,
         *,
         kind: Kind = "logits",
         weight: ArrayLike | None = None,
@@ -132,8 +132,8 @@ class ArraySource(TableSource):
         names: Sequence[str] | None = None,
         name: str = "arrays",
     ) -> None:
-        given: dict[str, ArrayLike] = {kind: scores, "label": label}
-        given.update({key: value for key, value in (("weight", weight), ("split", split)) if value is not None})
+        others = (("label", label), ("weight", weight), ("split", split))
+        given: dict[str, ArrayLike] = {kind: scores, **{key: value for key, value in others if value is not None}}
         wanted = dict(slices or {})
         for key in wanted:
             if key in given:
@@ -144,6 +144,7 @@ class ArraySource(TableSource):
         columns = Columns(
             logits=kind,
             kind=kind,
+            label="label" if label is not None else None,
             weight="weight" if weight is not None else None,
             split="split" if split is not None else None,
             slices=tuple(wanted),

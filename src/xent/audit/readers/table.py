@@ -15,7 +15,7 @@ from xent.audit.readers import cells
 from xent.audit.readers.cells import Cells
 from xent.audit.readers.columns import TWO_CLASSES, Columns, Field, Layout, check_number_of_names, choose
 from xent.audit.readers.problems import At, bad, reading
-from xent.audit.source import Batch, Description, Kind
+from xent.audit.source import MISSING, Batch, Description, Kind
 
 #: The most numbers a batch holds: 16 MB of float32.
 BATCH_SCORES = 2**22
@@ -85,7 +85,9 @@ class TableSource:
             yield Batch(
                 start=start,
                 scores=scores,
-                label=cells.labels(chunk.cells(layout.label), layout.label, layout.classes, chunk.at),
+                label=cells.labels(chunk.cells(layout.label), layout.label, layout.classes, chunk.at)
+                if layout.label is not None
+                else np.full(len(scores), MISSING, dtype=np.int64),
                 weight=cells.weights(chunk.cells(layout.weight), layout.weight, chunk.at)
                 if layout.weight is not None
                 else None,

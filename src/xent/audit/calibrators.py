@@ -1,0 +1,55 @@
+"""The calibrators of an audit: by name, compared on a sample, fitted on a sample where they are not a temperature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from xent import calibration
+from xent.calibration._base import Calibrator
+from xent.calibration.choose import Choice, best_calibrator, default_candidates
+from xent.calibration.temperature_scaling import TemperatureScaling
+from xent.errors import XentError
+
+Array = NDArray[Any]
+
+#: Logits that the comparison looks at: it fits each calibrator five times, and is to take a second or two.
+_COMPARED = 400_000
+
+_KINDS: dict[str, type[Calibrator]] = {
+    "temperature": calibration.TemperatureScaling,
+    "ensemble": calibration.EnsembleTemperature,
+    "structured": calibration.StructuredScaling,
+    "vector": calibration.VectorScaling,
+    "matrix": calibration.MatrixScaling,
+    "dirichlet": calibration.DirichletCalibration,
+    "isotonic": calibration.IsotonicCalibration,
+    "beta": calibration.BetaCalibration,
+}
+
+
+def name_of(calibrator: Calibrator) -> str:
+    """Return the name by which an audit knows a calibrator."""
+    return next(name for name, kind in _KINDS.items() if type(calibrator) is kind)
+
+
+def compare(sample: tuple[Array, ...], asked: str, seed: int) -> Choice | None:
+    """Return how the usual calibrators, and the one asked for, do on rows (logits, target, weight); None: too few."""
+    logits, target, weight = (column[: max(200, _COMPARED // sample[0].shape[1])] for column in sample)
+    candidates = default_candidates(logits.shape[1])
+    if asked in _KINDS and _KINDS[asked] not in {type(each) for each in candidates}:
+        candidates.append(_KINDS[asked]())
+    try:
+        return best_calibrator(logits, target, weight, candidates=candidates, seed=seed)
+    except XentError:  # fewer rows than folds, say
+        return None
+
+
+def fitted(asked: str, temperature: TemperatureScaling, choice: Choice | None, sample: tuple[Array, ...]) -> Calibrator:
+    """Return the calibrator of one fit: the temperature of all its rows, or another one fitted on their sample."""
+    kind = type(choice.calibrator) if asked == "auto" and choice is not None else _KINDS.get(asked, TemperatureScaling)
+    if kind is TemperatureScaling:
+        return temperature
+    logits, target, weight = sample
+    return kind().fit(logits, target, None if (weight == 1.0).all() else weight)
