@@ -2,7 +2,9 @@
 
 ``sample(kind)`` is deterministic. Kinds: digits (10 classes, three slices), two (2 imbalanced classes, precision
 goal, failed gate), hundred (100 classes, 30 with a curve), cross-fit, missing (classes without rows, no temperature),
-one (1 class), hostile (names that try to break the page), weighted (rows with weights, other ones in each class).
+one (1 class), hostile (names that try to break the page), weighted (rows with weights, other ones in each class),
+structured (a calibrator chosen by comparison, recalls with a confidence, three classes without a proof, unknowns),
+proven (two classes, beta calibration as asked, precisions with a confidence, all proven).
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-KINDS = ("digits", "two", "hundred", "cross-fit", "missing", "one", "hostile", "weighted")
+KINDS = ("digits", "two", "hundred", "cross-fit", "missing", "one", "hostile", "weighted", "structured", "proven")
+_NAMES = {"temperature": "TemperatureScaling()", "structured": "StructuredScaling()", "beta": "BetaCalibration()"}
+_ORDER = "the order of the classes in every row, and so the accuracy"
+_PRESERVES = {"temperature": _ORDER, "structured": "nothing but the classes: the most probable one may change"}
+_PRESERVES["beta"] = "the order of the rows by their probability of class 1"
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
     "<b>\"quoted\" & 'single'</b>",
@@ -40,6 +46,13 @@ def _sample(kind: str) -> dict[str, Any]:
         return _result(kind, ["only"], [1.0], rows=60)
     if kind == "two":
         return _result(kind, ["healthy", "faulty"], [0.96, 0.04], rows=6000, target="precision", goal=0.9)
+    if kind == "structured":
+        prior = [1.6] * 7 + [0.5] * 3
+        names = [str(i) for i in range(10)]
+        return _result(kind, names, prior, rows=1797, goal=0.95, method=kind, asked="auto", confidence=0.95, bias=1.6)
+    if kind == "proven":
+        aim = {"target": "precision", "goal": 0.9, "confidence": 0.95}
+        return _result(kind, ["sound", "broken"], [0.7, 0.3], rows=6000, method="beta", asked="beta", bias=0.3, **aim)
     if kind == "hundred":
         names = [f"species {i:02d}" for i in range(100)]
         result = _result(kind, names, [1 / (i + 2) for i in range(100)], rows=9000, margin=4.5)
@@ -169,11 +182,20 @@ def _scores(p: Floats, y: Ints, reliability: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _threshold(c: int, pf: Floats, yf: Ints, ps: Floats, ys: Ints, target: str, goal: float) -> dict[str, Any]:
+def _threshold(
+    c: int, pf: Floats, yf: Ints, ps: Floats, ys: Ints, target: str, goal: float, confidence: float | None
+) -> dict[str, Any]:
     positives = np.sort(pf[yf == c, c])
     grid = np.unique(np.quantile(ps[:, c], np.linspace(0, 1, 30)).round(4))
     threshold: float | None = None
-    if len(positives) and target == "recall":
+    needed = None if confidence is None else math.ceil(math.log((1 - confidence) / pf.shape[1]) / math.log(goal))
+    if needed is not None and target == "recall":
+        threshold = float(positives[0]) if len(positives) >= needed else None  # of so many rows, none may be missed
+    elif needed is not None:
+        highest_wrong = float(pf[yf != c, c].max())
+        if (positives > highest_wrong).sum() >= needed:
+            threshold = float(positives[positives > highest_wrong][0])
+    elif len(positives) and target == "recall":
         threshold = float(positives[int((1 - goal) * len(positives))])
     elif len(positives):
         reached = [t for t in grid if (pf[:, c] >= t).any() and (yf[pf[:, c] >= t] == c).mean() >= goal]
@@ -188,8 +210,11 @@ def _threshold(c: int, pf: Floats, yf: Ints, ps: Floats, ys: Ints, target: str, 
     points = [(t, *at(t)) for t in grid]
     entry: dict[str, Any] = {"index": c, "name": "", "threshold": threshold, "fit_positives": len(positives)}
     entry["needed_positives"] = math.ceil(math.log(0.05) / math.log(goal)) if target == "recall" else None
+    entry |= {"needed": needed, "proven": None if needed is None else threshold is not None}
     if threshold is None:
         why = f"no threshold reaches {target} {goal} on the fit rows" if len(positives) else "no fit row of this class"
+        if needed is not None and target == "recall":
+            why = f"{len(positives)} rows are too few to prove a {target} of {goal}: {needed} are needed"
         entry |= {"reason": why, "recall": missing("no threshold"), "precision": missing("no threshold")}
         entry["flagged_share"] = None
     else:
@@ -217,6 +242,95 @@ def _slice(column: str, kind: str, labels: list[str], p: Floats, y: Ints, rng: n
     return {"column": column, "kind": kind, "sampled": kind == "quantiles", "values": values}
 
 
+_ASSUMPTIONS = (
+    "New rows are drawn from the same law as those that chose the thresholds, independently of one another; "
+    "the calibrator was learnt on the same rows, which the statement leaves out of account."
+)
+
+
+def _difference(losses: Floats) -> dict[str, Any]:
+    """Return the mean of differences with its interval: unlike a loss, it may lie below 0."""
+    mean, half = float(losses.mean()), 1.96 * float(losses.std()) / math.sqrt(len(losses))
+    return _estimate(mean, mean - half, mean + half, len(losses))
+
+
+def _candidates(z: Floats, y: Ints, scale: float, shift: Floats, method: str) -> list[dict[str, Any]]:
+    plain, losses = _nll(_softmax(z), y), {}
+    losses["TemperatureScaling()"] = _nll(_softmax(z / scale), y)
+    losses["EnsembleTemperature()"] = _nll(0.98 * _softmax(z / scale) + 0.02 * _softmax(z), y)
+    losses[_NAMES["beta"] if method == "beta" else _NAMES["structured"]] = _nll(_softmax((z - shift) / scale), y)
+    kept = {name: _PRESERVES[key] for key, name in _NAMES.items()}
+    order = sorted(losses, key=lambda name: float(losses[name].mean()))
+    listed = [
+        {"name": name, "nll": _mean(losses[name]), "change": _difference(losses[name] - plain)}
+        | {"behind": _difference(losses[name] - losses[order[0]]), "preserves": kept.get(name, _ORDER)}
+        | {"chosen": name == _NAMES[method]}
+        for name in order
+    ]
+    reason = "it wants a row of each class in every fold; got 4 of class 2"
+    refused = {key: missing(reason) for key in ("nll", "change", "behind")}
+    return [*listed, {"name": "VectorScaling()", **refused, "preserves": "nothing", "chosen": False, "reason": reason}]
+
+
+def _auroc(known: Floats, unknown: Floats) -> float:
+    return float((known[:, None] > unknown[None]).mean() + (known[:, None] == unknown[None]).mean() / 2)
+
+
+def _average_precision(hits: Floats, others: Floats) -> float:
+    """Return the mean precision over the hits; the higher a value, the earlier it is taken."""
+    taken = np.argsort(-np.concatenate([hits, others]), kind="stable")
+    hit = taken < len(hits)
+    return float((hit.cumsum() / np.arange(1, len(hit) + 1))[hit].mean())
+
+
+def _unknowns(known_z: Floats, rng: np.random.Generator) -> dict[str, Any]:
+    n, k = 640, known_z.shape[1]
+    z = rng.normal(0, 3.6, (n, k)) + 1.5 * rng.random((n, 1))
+
+    def energy(logits: Floats) -> Floats:
+        return np.asarray(np.log(np.exp(logits).sum(axis=1)))
+
+    def log_odds(logits: Floats) -> Floats:
+        top = _softmax(logits).max(axis=1)
+        return np.asarray(np.log(top) - np.log1p(-np.minimum(top, 1 - 1e-15)))
+
+    def entropy(logits: Floats) -> Floats:
+        p = np.maximum(_softmax(logits), 1e-300)
+        return np.asarray((p * np.log(p)).sum(axis=1))
+
+    scores = []
+    for score in (energy, log_odds, entropy):
+        known, unknown = score(known_z), score(z)
+        cut = float(np.quantile(known, 0.05))
+        auroc = _auroc(known, unknown)
+        scores.append(
+            {"name": score.__name__, "auroc": _estimate(auroc, auroc - 0.01, min(1.0, auroc + 0.01), n)}
+            | {"aupr_in": _average_precision(known, unknown), "aupr_out": _average_precision(-unknown, -known)}
+            | {"fpr": _wilson(int((unknown >= cut).sum()), n, "no row"), "threshold": cut}
+            | {"tpr": _wilson(int((known >= cut).sum()), len(known), "no row")}
+        )
+    both = np.concatenate([energy(known_z), energy(z)])
+    edges = np.linspace(both.min(), both.max(), 31)
+    known, unknown = (np.histogram(energy(logits), edges)[0] / len(logits) for logits in (known_z, z))
+    source = {"name": "letters.npz", "format": "npz", "bytes": 52_992, "sha256": "60303ae22b998861" * 4, "rows": n + 3}
+    sentence = f"{n} rows of letters.npz, unknown to the model, beside the {len(known_z)} scored rows."
+    return {
+        "source": source,
+        "rows": n,
+        "invalid_rows": 3,
+        "known_rows": len(known_z),
+        "scores": sorted(scores, key=lambda s: -s["auroc"]["value"]),
+        "tpr_goal": 0.95,
+        "histogram": {
+            "score": "energy",
+            "edges": edges.tolist(),
+            "known": known.tolist(),
+            "unknown": unknown.tolist(),
+        },
+        "sentence": sentence,
+    }
+
+
 def _finding(code: str, severity: str, title: str, seen: str, why: str, do: str, **where: list[int]) -> dict[str, Any]:
     words = {"code": code, "severity": severity, "title": title, "seen": seen, "why": why, "do": do}
     return words | {"rows": where.get("rows", []), "classes": where.get("classes", [])}
@@ -231,6 +345,10 @@ def _result(
     margin: float = 5.2,
     target: str = "recall",
     goal: float = 0.99,
+    method: str = "temperature",
+    asked: str = "temperature",
+    confidence: float | None = None,
+    bias: float = 0.0,
 ) -> dict[str, Any]:
     rng = np.random.default_rng(7)
     k = len(names)
@@ -240,12 +358,15 @@ def _result(
     z[np.arange(rows), y] += margin
     z[np.arange(rows), (y * 3 + 1) % k] += 1.4 * (y % 2)
     z *= 1.6 * margin / 1.55**2
+    shift = bias * np.arange(k) / k  # what a calibrator of more than one number takes off
+    z += shift
     half = rows // 2
     zf, yf, zs, ys = z[:half], y[:half], z[half:], y[half:]
     temperature = min(np.linspace(0.5, 4, 141), key=lambda t: float(_nll(_softmax(zf / t), yf).mean()))
     unfit = kind in ("one", "missing")
     scale = 1.0 if unfit else float(temperature)
-    before, after, fit = _softmax(zs), _softmax(zs / scale), _softmax(zf / scale)
+    off_by = shift if method != "temperature" else np.zeros(k)
+    before, after, fit = _softmax(zs), _softmax((zs - off_by) / scale), _softmax((zf - off_by) / scale)
     n, predicted = len(ys), after.argmax(axis=1)
     fit_share = np.maximum(np.bincount(yf, minlength=k) / len(yf), 1e-6)
     rel_before, rel_after = _reliability(before, ys, rng), _reliability(after, ys, rng)
@@ -256,12 +377,12 @@ def _result(
     errors = full.sum(0) + full.sum(1) - 2 * np.diag(full)
     shown = sorted(np.argsort(-errors, kind="stable")[:40].tolist())
     off = [(int(full[i, j]), i, j) for i in range(k) for j in range(k) if i != j and full[i, j]]
-    thresholds = [_threshold(c, fit, yf, after, ys, target, goal) | {"name": names[c]} for c in range(k)]
+    thresholds = [_threshold(c, fit, yf, after, ys, target, goal, confidence) | {"name": names[c]} for c in range(k)]
     cut = np.array([2.0 if t["threshold"] is None else t["threshold"] for t in thresholds])
     chosen = (after >= cut).sum(axis=1)
     single = chosen == 1
     right_single = int(((after >= cut).argmax(axis=1)[single] == ys[single]).sum())
-    calibration: dict[str, Any] = {"method": "temperature", "temperature": scale, "standard_error": 0.046}
+    calibration: dict[str, Any] = {"method": method, "temperature": scale, "standard_error": 0.046}
     calibration |= {"fit_rows": half, "gradient": -3.1e-11, "passes": 6, "converged": True}
     if unfit:
         calibration |= {"temperature": None, "standard_error": None, "gradient": None, "converged": False}
@@ -272,6 +393,16 @@ def _result(
         for d in (-0.04, 0.05)
     ]
     calibration |= {"before": rel_before, "after": rel_after, "fits": fits if kind == "cross-fit" else []}
+    sampled = kind == "structured"
+    calibration["calibrator"] = {"name": _NAMES[method], "preserves": _PRESERVES[method]}
+    calibration["calibrator"] |= {"fit_rows": half, "sampled": sampled}
+    comparison = {"rows": half, "folds": 5, "sampled": sampled, "asked": asked}
+    comparison |= {"uncalibrated": _mean(_nll(_softmax(zf), yf))}
+    comparison |= {"candidates": _candidates(zf, yf, scale, shift, method)}
+    if kind in ("one", "missing"):
+        comparison |= {"candidates": [], "reason": f"{half} rows are too few for 5 folds"}
+    calibration["comparison"] = comparison
+    unknowns = _unknowns(zs, rng) if kind == "structured" else None
     slices = []
     if kind == "digits":
         slices = [
@@ -383,6 +514,8 @@ def _result(
         "thresholds": {
             "target": target,
             "goal": goal,
+            "confidence": confidence,
+            "assumptions": None if confidence is None else _ASSUMPTIONS,
             "per_class": thresholds,
             "decision": {
                 "one": float(single.mean()),
@@ -393,6 +526,7 @@ def _result(
             },
         },
         "slices": slices,
+        "unknowns": unknowns,
         "findings": findings,
         "review": [
             {"question": question, "answer": answer, "from": origin}

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from xent.audit.report import verdict
+from xent.audit.report import METHODS, verdict
 
 Json = dict[str, Any]
 
@@ -29,22 +29,10 @@ def print_summary(result: Json, out: Path, console: Console | None = None) -> No
     console.print(verdict(result))
     console.print()
     console.print(_scores(result))
-    if calibration["temperature"] is None:
-        console.print(Text(f"Temperature: none. {calibration['reason']}."))
-    else:
-        error = calibration["standard_error"]
-        console.print(
-            f"Temperature {calibration['temperature']:.5g}"
-            + (f" ± {error:.2g}" if error is not None else "")
-            + f", fitted on {calibration['fit_rows']:,} rows"
-        )
-    thresholds = result["thresholds"]
-    decision = thresholds["decision"]
-    console.print(
-        f"Thresholds for {thresholds['target']} {thresholds['goal']:g}: {_percent(decision['one'])} of the rows "
-        f"decided (accuracy {_interval(decision['accuracy_when_one'])}), {_percent(decision['several'])} with several "
-        f"classes, {_percent(decision['none'])} with none"
-    )
+    console.print(_calibrator(calibration))
+    console.print(_thresholds(result["thresholds"]))
+    if result["unknowns"] is not None and result["unknowns"]["scores"]:
+        console.print(_unknowns(result["unknowns"]))
     console.print()
     for finding in result["findings"]:
         style = _COLOURS[finding["severity"]]
@@ -60,6 +48,44 @@ def print_summary(result: Json, out: Path, console: Console | None = None) -> No
     console.print()
     for name in result["files"].values():
         console.print(Text.assemble("wrote ", (str(out / name), "bold")))
+
+
+def _calibrator(calibration: Json) -> str:
+    """Say what calibrates, and the temperature: with another calibrator it only tells over- or underconfidence."""
+    temperature, error = calibration["temperature"], calibration["standard_error"]
+    if temperature is None:
+        words = f"Temperature: none. {calibration['reason']}."
+    else:
+        margin = f" ± {error:.2g}" if error is not None else ""
+        words = f"Temperature {temperature:.5g}{margin}, fitted on {calibration['fit_rows']:,} rows"
+    if calibration["method"] == "temperature":
+        return words
+    used = calibration["calibrator"]
+    sample = " (a random sample)" if used["sampled"] else ""
+    method = METHODS[calibration["method"]]
+    return f"Calibrated by {method}, learnt from {used['fit_rows']:,} rows{sample}. Told only: {words}"
+
+
+def _thresholds(thresholds: Json) -> str:
+    decision, proven = thresholds["decision"], ""
+    if thresholds["confidence"] is not None:
+        classes = [entry["proven"] for entry in thresholds["per_class"]]
+        sure = f"{100 * thresholds['confidence']:g} %"
+        proven = f", proven with {sure} confidence for {sum(classes)} of {len(classes)} classes"
+    return (
+        f"Thresholds for {thresholds['target']} {thresholds['goal']:g}{proven}: {_percent(decision['one'])} of the "
+        f"rows decided (accuracy {_interval(decision['accuracy_when_one'])}), {_percent(decision['several'])} with "
+        f"several classes, {_percent(decision['none'])} with none"
+    )
+
+
+def _unknowns(unknowns: Json) -> str:
+    best = unknowns["scores"][0]
+    return (
+        f"Unknown inputs ({unknowns['source']['name']}, {unknowns['rows']:,} rows): told apart best by {best['name']}, "
+        f"AUROC {_interval(best['auroc'])}; where it accepts {_percent(best['tpr']['value'])} of the known rows, it "
+        f"accepts {_percent(best['fpr']['value'])} of these"
+    )
 
 
 def _scores(result: Json) -> Table:

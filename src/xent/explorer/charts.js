@@ -355,7 +355,7 @@ function rowsFrame(rows, { width, domain, label, words, title, reference, head }
   if (reference?.value != null) {
     upright(reference.value, "var(--ink)", { "stroke-dasharray": "3 3" });
     const near = x(reference.value) > width * 0.5;
-    text(svg, x(reference.value) + (near ? 3 : -3), top - 9, `${reference.name} ${format.share(reference.value)}`, { anchor: near ? "end" : "start" });
+    text(svg, x(reference.value) + (near ? 3 : -3), top - 9, reference.words ?? `${reference.name} ${format.share(reference.value)}`, { anchor: near ? "end" : "start" });
   }
   if (head && !narrow) text(svg, width - right + 12, top - 9, head);
   return {
@@ -411,6 +411,56 @@ export function shareBars(rows, { width = 700, unit = "rows" } = {}) {
     add(group, "rect", { x: f.x(0), y: y - 4.5, width: Math.max(0.5, f.x(r.share ?? 0) - f.x(0)), height: 9, fill: "var(--soft)", "fill-opacity": 0.45 });
     if (r.probability != null) point(group, f.x(r.probability), y, "accent");
   });
+  return f.svg;
+}
+
+/** rows: {name, n, proven}. Counts as bars against what a proof takes, up to three times that; hollow: not proven. */
+export function countBars(rows, { width = 640, needed, unit = "rows" } = {}) {
+  const most = Math.min(3 * needed, Math.max(1.15 * needed, ...rows.map((r) => r.n)));
+  const words = (r) => `${format.count(r.n)}${r.proven ? "" : `, ${format.count(needed)} needed`}`;
+  const f = rowsFrame(rows, {
+    width, domain: [0, most], words, title: unit, reference: { value: needed, words: `needed: ${format.count(needed)}` },
+    label: `${unit} and the ${format.count(needed)} that a proof takes, ${format.plural(rows.length, "class", "classes")}`,
+  }); // prettier-ignore
+  rows.forEach((r, i) => {
+    const { group, y } = f.row(r, i, `${r.name}: ${format.count(r.n)} ${unit}, ${format.count(needed)} needed, ${r.proven ? "proven" : "no proof"}`);
+    const look = r.proven ? { fill: "var(--after)", "fill-opacity": 0.75 } : { fill: "var(--paper)", stroke: "var(--before)", "stroke-width": 1.6 };
+    add(group, "rect", { x: f.x(0), y: y - 4.5, width: Math.max(0.5, f.x(Math.min(r.n, most)) - f.x(0)), height: 9, ...look });
+  });
+  return f.svg;
+}
+
+// ------------------------------------------------------------------------------------------------------ two histograms
+
+/** Shares of the known rows (filled) and the unknown rows (outlined) by a score; the threshold as an upright line. */
+export function twoHistograms({ score, edges, known, unknown }, { width = 640, threshold = null } = {}) {
+  const ends = threshold == null ? edges : [...edges, threshold];
+  const f = frame({
+    width, height: Math.min(340, Math.max(260, width * 0.5)), x: [Math.min(...ends), Math.max(...ends)], y: [0, 1.05 * Math.max(0.01, ...known, ...unknown)],
+    left: 46, right: 14, top: 62, label: `Shares of the known rows (filled) and the unknown rows (outlined) by ${score}`, xTitle: score, yTitle: "",
+  }); // prettier-ignore
+  const kinds = [
+    ["known rows", known, { fill: "var(--after)", "fill-opacity": 0.4, stroke: "var(--after)" }],
+    ["unknown rows", unknown, { fill: "none", stroke: "var(--before)", "stroke-width": 2 }],
+  ];
+  kinds.forEach(([words, shares, look], i) => {
+    add(f.svg, "rect", { x: 1 + i * 112, y: 4, width: 20, height: 10, ...look });
+    text(f.svg, 27 + i * 112, 14, words, { fill: "var(--ink)" });
+    const steps = shares.flatMap((share, j) => [edges[j], edges[j + 1]].map((edge) => [f.sx(edge), f.sy(share)]));
+    add(f.svg, "path", { d: path([[f.sx(edges[0]), f.bottom], ...steps, [f.sx(edges.at(-1)), f.bottom]]), ...look });
+  });
+  text(f.svg, 0, 34, "share of the rows");
+  known.forEach((share, i) => {
+    const [from, to] = [f.sx(edges[i]), f.sx(edges[i + 1])];
+    const say = `${score} ${format.number(edges[i])} to ${format.number(edges[i + 1])}: ${format.percent(share)} of the known rows, ${format.percent(unknown[i])} of the unknown rows`;
+    speaking(f.svg, say, { x: from, y: f.top, width: Math.max(1, to - from), height: f.bottom - f.top });
+  });
+  if (threshold != null) {
+    const x = f.sx(threshold);
+    const side = x > width / 2 ? -6 : 6;
+    line(f.svg, x, f.top - 14, x, f.bottom, "var(--ink)", { "stroke-width": 1.4, "pointer-events": "none" });
+    text(f.svg, x + side, f.top - 6, `threshold ${format.number(threshold)}, accepted →`, { anchor: side < 0 ? "end" : "start", fill: "var(--ink)", class: "halo" });
+  }
   return f.svg;
 }
 

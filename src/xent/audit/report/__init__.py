@@ -23,9 +23,21 @@ _SCRIPTS = (
     ("xent.explorer", "charts.js"),
     (__name__, "parts.js"),
     (__name__, "words.js"),
+    (__name__, "reliability.js"),
     (__name__, "figures.js"),
+    (__name__, "decisions.js"),
     (__name__, "page.js"),
 )
+METHODS = {
+    "temperature": "temperature scaling",
+    "ensemble": "ensemble temperature",
+    "structured": "structured scaling",
+    "vector": "vector scaling",
+    "matrix": "matrix scaling",
+    "dirichlet": "Dirichlet calibration",
+    "isotonic": "isotonic calibration",
+    "beta": "beta calibration",
+}
 _IMPORT_LINE = re.compile(r"^import .*\n", re.MULTILINE)
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
@@ -82,18 +94,22 @@ def verdict(result: Mapping[str, Any]) -> str:
 
 def _calibration_words(calibration: Mapping[str, Any]) -> str:
     temperature, p = calibration["temperature"], calibration["after"]["ece"].get("p_value")
-    left = ""
+    told = calibration["method"] != "temperature"
+    left = f"{METHODS[calibration['method']]} calibrates it" if told else ""
     if p is not None:
-        left = "what miscalibration remains is no more than chance would show"
+        after = f"after {METHODS[calibration['method']]} " if told else ""
+        left = f"{after}what miscalibration remains is no more than chance would show"
         if p < 0.05:
-            left = f"its confidence is still miscalibrated, beyond chance (p = {p:.2g})"
+            left = f"{after}its confidence is still miscalibrated, beyond chance (p = {p:.2g})"
     if temperature is None:
-        return "no temperature could be fitted" + (f", and {left}" if p is not None and p < 0.05 else "")
+        return "no temperature could be fitted" + (f", and {left}" if told or (p is not None and p < 0.05) else "")
     shown = f"T = {_significant(temperature)}"
     if not calibration.get("converged", True):
         before = f"the fit of its temperature did not converge (it stopped at {shown})"
     elif abs(temperature - 1) <= 2 * (calibration.get("standard_error") or 0.01):
         before = f"its confidence needed no correction ({shown})"
+        if told:
+            before = f"before calibration it was neither over- nor underconfident on the whole ({shown})"
     else:
         before = f"before calibration it was {'over' if temperature > 1 else 'under'}confident ({shown})"
     return before + (f", and {left}" if left else "")
@@ -141,6 +157,8 @@ def _plain(result: Mapping[str, Any]) -> str:
 
     tag = "" if result["source"]["weight_column"] is None else ", weighted"
 
+    told = "" if calibration["method"] == "temperature" else ", told only"
+
     rows = [
         ("Rows scored", f"{design['score_rows']:,}"),
         ("Classes", str(len(result["classes"]))),
@@ -150,13 +168,28 @@ def _plain(result: Mapping[str, Any]) -> str:
         ("NLL of the class shares alone, nats", number(scores["baseline"]["nll"])),
         (f"ECE before{tag}", estimate(calibration["before"]["ece"])),
         (f"ECE after{tag}", estimate(calibration["after"]["ece"])),
-        ("Temperature", number(calibration["temperature"]) + _because(calibration)),
+        ("Calibrated by", METHODS[calibration["method"]]),
+        (f"Temperature{told}", number(calibration["temperature"]) + _because(calibration)),
+        *_promised(result["thresholds"]),
     ]
+    if result["unknowns"] is not None:
+        known = "known from unknown rows"
+        rows += [(f"AUROC of {s['name']}, {known}", estimate(s["auroc"])) for s in result["unknowns"]["scores"][:1]]
     table = "\n".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows)
     words = [f"{f['severity']} {f['code']}: {f['title']}. {f['seen']} {f['do']}" for f in result["findings"]]
     items = "\n".join(f"<li>{html.escape(w)}</li>" for w in words) or "<li>No finding.</li>"
     lead = "<p>JavaScript is off: here are the main numbers and the findings. The charts and tables need it.</p>"
     return f"{lead}\n<table>\n{table}\n</table>\n<ul>\n{items}\n</ul>"
+
+
+def _promised(thresholds: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if thresholds["confidence"] is None:
+        return []
+    proven = sum(bool(entry["proven"]) for entry in thresholds["per_class"])
+    goal = (
+        f"{thresholds['target']} of {thresholds['goal']:g} proven with {100 * thresholds['confidence']:g} % confidence"
+    )
+    return [(f"Thresholds with a {goal}", f"{proven} of {_plural(len(thresholds['per_class']), 'class', 'classes')}")]
 
 
 def _because(entry: Mapping[str, Any]) -> str:

@@ -1,6 +1,8 @@
 import { el } from "./parts.js";
 import { findingsSection, inputSection, provenanceSection, reviewSection, scoresSection, verdictCard } from "./words.js";
-import { confusionSection, imbalanceSection, reliabilitySection, sliceSection, thresholdSection, worstSection } from "./figures.js";
+import { reliabilitySection } from "./reliability.js";
+import { confusionSection, imbalanceSection, sliceSection, worstSection } from "./figures.js";
+import { thresholdSection, unknownsSection } from "./decisions.js";
 
 // Builds the page from the result that Python wrote into it, in the order of the sections.
 
@@ -10,7 +12,7 @@ const report = document.getElementById("report");
 document.getElementById("verdict").append(...verdictCard(result));
 const sections = [
   inputSection, findingsSection, scoresSection, reliabilitySection, worstSection, confusionSection,
-  thresholdSection, imbalanceSection, sliceSection, reviewSection, provenanceSection,
+  thresholdSection, imbalanceSection, sliceSection, unknownsSection, reviewSection, provenanceSection,
 ]; // prettier-ignore
 for (const build of sections) report.append(build(result));
 

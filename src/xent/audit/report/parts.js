@@ -31,7 +31,16 @@ export const estimate = (e, one) => (e?.value == null ? absent(e?.reason) : form
 /** A number, or its absence with the reason. */
 export const number = (x, reason, one = format.number) => (x == null ? absent(reason) : one(x));
 
-export const { plural } = format;
+export const { plural, share } = format;
+
+/** The value of an estimate, null where there is none; and the order by it, absent ones last. */
+export const value = (e) => e?.value ?? null;
+export const byValue = (a, b) => (value(a) == null) - (value(b) == null) || value(a) - value(b);
+
+export const MOST_LINES = 30; // a chart of lines shows at most this many; its table has them all
+
+/** A word with its sign; the sign (of `tone`) is decoration, the word carries the meaning. */
+export const status = (word, tone = word) => el("span", { class: `status ${tone}` }, word);
 
 /** What is counted and how it is called: rows, or their weight where the audit is weighted. */
 export const unitsOf = ({ source }) =>

@@ -1,13 +1,18 @@
 import { dots, format } from "../../explorer/charts.js";
-import { absent, el, estimate, facts, figure, h3, note, number, p, plural, section, table, unitsOf } from "./parts.js";
+import { absent, el, estimate, facts, figure, h3, note, number, p, plural, section, status, table, unitsOf } from "./parts.js";
 
 // The sections made of words and tables: verdict, input checks, findings, scores, review, provenance.
 
 /** "3 (cat)": a class by its name, with its index where the two differ. */
 export const className = (result, index) => result.classes[index]?.name ?? `class ${index}`;
 
-/** A status or severity as a word with its sign; the sign is decoration, the word carries the meaning. */
-const status = (word) => el("span", { class: `status ${word}` }, word);
+const METHODS = {
+  temperature: "temperature scaling", ensemble: "ensemble temperature", structured: "structured scaling", vector: "vector scaling",
+  matrix: "matrix scaling", dirichlet: "Dirichlet calibration", isotonic: "isotonic calibration", beta: "beta calibration",
+}; // prettier-ignore
+
+/** What made the scores “after”, in words. */
+export const methodOf = ({ calibration: c }) => METHODS[c.method];
 
 // ---------------------------------------------------------------------------------------------------------- 1 verdict
 
@@ -32,10 +37,10 @@ export function verdictCard(result) {
     { class: "tiles" },
     tile("Rows scored", format.count(design.score_rows), `${plural(design.fit_rows, "fit row")}, ${design.mode}`),
     tile("Classes", format.count(result.classes.length), `${format.count(result.classes.filter((k) => k.score_rows > 0).length)} with scored rows`),
-    tile(`Accuracy${tag}`, shown(after.accuracy), interval(after.accuracy), `class shares alone: ${number(baseline.accuracy, "", format.share)}`),
+    tile(`Accuracy${tag}`, change(shown(before.accuracy), shown(after.accuracy)), interval(after.accuracy), `class shares alone: ${number(baseline.accuracy, "", format.share)}`),
     tile(`NLL, nats${tag}`, change(shown(before.nll, format.number), shown(after.nll, format.number)), interval(after.nll, format.number), baseline.nll == null ? null : `class shares alone: ${format.number(baseline.nll)} nats`),
     tile(`ECE${tag}`, change(shown(c.before.ece), shown(c.after.ece)), interval(c.after.ece), c.after.ece.null_95 == null ? null : `chance alone: up to ${format.share(c.after.ece.null_95)}`),
-    tile("Temperature", T == null ? "—" : format.number(T), T == null ? c.reason ?? "not fitted" : c.standard_error == null ? null : `± ${format.number(c.standard_error)} standard error`),
+    tile("Temperature", T == null ? "—" : format.number(T), T == null ? c.reason ?? "not fitted" : c.standard_error == null ? null : `± ${format.number(c.standard_error)} standard error`, c.method === "temperature" ? null : `told only: ${methodOf(result)} is used`),
   );
   const worst = findings.slice(0, 3).map((f) => el("li", {}, status(f.severity), " ", el("a", { href: `#finding-${f.code}` }, f.title), `. ${f.seen}`));
   const rest = findings.length > 3 ? note(el("a", { href: "#findings" }, `All ${findings.length} findings`)) : null;
@@ -134,8 +139,8 @@ export function scoresSection(result) {
   ], chart); // prettier-ignore
   return section(
     "scores", "Proper scores",
-    p("A proper score is best, on average, for the model that states the true probabilities: it cannot be won by bluffing. Before and after refer to temperature scaling; the yardstick is a model that knows only the class shares of the fit rows."),
-    table(`Scores before and after temperature scaling${tag}`, columns, rows, { limit: 40, about: "In brackets: 95 % interval. A dash: not defined for the class shares alone." }),
+    p(`A proper score is best, on average, for the model that states the true probabilities: it cannot be won by bluffing. Before and after refer to ${methodOf(result)}; the yardstick is a model that knows only the class shares of the fit rows.`),
+    table(`Scores before and after ${methodOf(result)}${tag}`, columns, rows, { limit: 40, about: "In brackets: 95 % interval. A dash: not defined for the class shares alone." }),
     figure(`NLL against the class shares alone${tag}`, "How much of the loss the model takes away, and what calibration adds.", draw, numbers),
   ); // prettier-ignore
 }
@@ -154,13 +159,16 @@ export function reviewSection({ review }) {
 }
 
 export function provenanceSection(result) {
-  const { source: s, provenance: v, files, calibration: c } = result;
+  const { source: s, provenance: v, files, calibration: c, unknowns: u } = result;
   const code = (words) => el("code", {}, words);
   const column = (x) => (x == null ? "none" : Array.isArray(x) ? x.join(", ") : String(x));
   const flag = (x) => (x == null ? "not given" : typeof x === "string" ? x : JSON.stringify(x));
+  const file = (f) => `${f.name} (${f.format}${f.bytes == null ? "" : `, ${format.count(f.bytes)} bytes`})`;
+  const hash = (f) => (f.sha256 == null ? absent("made in memory: no file to hash") : code(f.sha256));
   const source = facts([
-    ["File", `${s.name} (${s.format}${s.bytes == null ? "" : `, ${format.count(s.bytes)} bytes`})`],
-    ["SHA-256", s.sha256 == null ? absent("made in memory: no file to hash") : code(s.sha256)],
+    ["File", file(s)],
+    ["SHA-256", hash(s)],
+    ...(u == null ? [] : [["Unknown inputs", file(u.source)], ["Their SHA-256", hash(u.source)]]),
     ["Numbers", `${s.kind}, ${s.dtype}`],
     ["Label column", column(s.label_column)],
     ["Logit columns", column(s.logit_columns)],
@@ -168,6 +176,7 @@ export function provenanceSection(result) {
     ["Split column", column(s.split_column)],
     ["Ignore index", column(s.ignore_index)],
     ["Seed", column(result.design.seed)],
+    ["Calibrator", code(c.calibrator.name)],
     ["Temperature fit", `${plural(c.passes ?? 0, "pass", "passes")}, ${c.converged ? "converged" : "not converged"}, gradient ${c.gradient === null ? "unknown" : `${c.gradient.toExponential(1)} nats`}`],
     ["Report, policy", `${column(files.report)}, ${column(files.policy)}`],
     ["Made", `${result.created}, in ${format.number(v.seconds)} s, on ${v.platform}`],
