@@ -24,8 +24,7 @@ from xent.errors import DataError, OptionError, XentError
 
 if TYPE_CHECKING:
     from xent.audit import Outcome, SliceSpec
-    from xent.audit.engine import Progress
-    from xent.audit.source import Source
+    from xent.audit.source import Progress, Source
 
 GATE_FAILED, WRONG_USE, BAD_DATA, BUG = 1, 2, 3, 70
 

@@ -88,7 +88,9 @@ def test_seed_deals_the_halves() -> None:
     assert sizes[0] != sizes[1]
     assert [sum(each) for each in sizes] == [900, 900]
     assert all(abs(a - b) < 5 * np.sqrt(900) for a, b in sizes)  # each half is a fair coin a row
-    assert outcomes[0].policy.calibrator.temperature_ == pytest.approx(outcomes[1].policy.calibrator.temperature_, rel=1e-9)
+    assert outcomes[0].policy.calibrator.temperature_ == pytest.approx(
+        outcomes[1].policy.calibrator.temperature_, rel=1e-9
+    )
     assert outcomes[0].policy.thresholds == pytest.approx(outcomes[1].policy.thresholds, rel=1e-9)
     nlls = [o.result["scores"]["after"]["nll"]["value"] for o in outcomes]
     assert nlls[0] != nlls[1]
@@ -351,7 +353,8 @@ def test_progress_reaches_every_row_in_every_pass() -> None:
         seen.setdefault(step, []).append((done, total))
 
     audit(Rebatched(source_of("split"), 400), progress=note)
-    assert list(seen) == ["reading", "fitting temperature, pass 1", "choosing thresholds", "scoring"]
+    steps = ["reading", "fitting temperature, pass 1", "comparing calibrators", "choosing thresholds", "scoring"]
+    assert list(seen) == steps
     assert [done for done, _ in seen["reading"]] == [400, 800, 900]
     assert {total for _, total in seen["reading"]} == {None}
     assert seen["scoring"] == [(400, 900), (800, 900), (900, 900)]

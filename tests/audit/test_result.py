@@ -479,7 +479,10 @@ def assert_valid(outcome: Outcome) -> None:
 
 
 #: Nulls that say "not asked for" or "not there" rather than "could not be computed".
-_PLAIN_NULLS = {"needed_positives", "gate", "bytes", "sha256", "weight_column", "split_column", "label_column"}
+_PLAIN_NULLS = {
+    *("needed_positives", "confidence", "assumptions", "needed", "proven", "unknowns", "gate", "bytes", "sha256"),
+    *("weight_column", "split_column", "label_column"),
+}
 
 
 def assert_every_null_has_a_reason(value: Any, path: str) -> None:

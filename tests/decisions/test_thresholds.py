@@ -88,8 +88,10 @@ def test_many_classes_get_coarser_bins(n_classes, step):
 def test_a_class_without_rows_has_no_threshold():
     logits, target = sample(k=3)
     histogram = histogram_of(logits[target != 2], target[target != 2])
-    for goal in (Goal("recall", 0.9), Goal("precision", 0.9), Goal("recall", 0.9, confidence=0.95)):
-        assert histogram.choose(2, goal) == (None, None, "no row that may choose is of this class")
+    for goal in (Goal("recall", 0.9), Goal("precision", 0.9)):
+        assert histogram.choose(2, goal) == (None, None, "no row that may be learnt from is of this class")
+    promised = histogram.choose(2, Goal("recall", 0.9, confidence=0.95))
+    assert promised == (None, None, "no row that chooses thresholds is of this class")
 
 
 def test_an_unreachable_precision_has_no_threshold():
@@ -97,7 +99,7 @@ def test_an_unreachable_precision_has_no_threshold():
     assert histogram_of(logits, np.arange(10) % 2).choose(0, Goal("precision", 0.9)) == (
         None,
         None,
-        "no threshold reaches a precision of 0.9 on the rows that choose",
+        "no threshold reaches a precision of 0.9 on the rows that may be learnt from",
     )
 
 

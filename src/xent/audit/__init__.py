@@ -20,10 +20,10 @@ from typing import Any
 from xent._files import check_folder, write_files
 from xent.audit import checks, engine, findings, gate, review
 from xent.audit import result as results
-from xent.audit.engine import Progress, no_progress
+from xent.audit.engine import no_progress
 from xent.audit.gate import Condition
 from xent.audit.options import Options, SliceSpec
-from xent.audit.source import Source
+from xent.audit.source import Progress, Source
 from xent.decisions.policy import Policy
 from xent.errors import DataError
 from xent.kernels import describe

@@ -10,7 +10,7 @@ Cross-fitting is strict: whatever scores a row, temperature and thresholds, was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from xent.audit.options import Options
 from xent.audit.rows import InputFacts, Rows, read_rows
 from xent.audit.sketch import SmallestKeys, uniform_keys
 from xent.audit.slicing import Slicer, too_many
-from xent.audit.source import Source
+from xent.audit.source import Progress, Source
 from xent.audit.statistics import Confusion, LossChange, LossShare, Ranks, ScoreSums, SliceTable, WorstRows
 from xent.audit.unknowns import Unknowns
 from xent.calibration._base import Calibrator
@@ -36,9 +36,6 @@ from xent.kernels import backend_for
 from xent.kernels.numpy import RowScores
 
 Array = NDArray[Any]
-
-#: Called with the name of a pass, rows done, and rows in all (None: not known yet).
-Progress = Callable[[str, int, int | None], None]
 
 _SAMPLE_NUMBERS = 2_000_000  # logits kept for the start of a temperature fit
 _HASHES = 1 << 18
@@ -449,7 +446,7 @@ def run(source: Source, options: Options, progress: Progress = no_progress, unkn
     audit.look(progress)
     audit.fit(progress)
     if audit.unknowns is not None:
-        audit.unknowns.read(audit.n_classes, source.description.kind, len(audit.fits), options.seed)
+        audit.unknowns.read(audit.n_classes, source.description.kind, len(audit.fits), options.seed, progress)
     audit.choose(progress)
     audit.score(progress)
     audit.sha256 = source.sha256()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xent._estimates import Estimate, effective_size, missing, normal, wilson
-from xent.audit.calibrators import name_of
+from xent.audit.calibrators import FOLDS, name_of
 from xent.audit.engine import Audit, Measured
 from xent.audit.numbers import Json, estimate, number, short
 from xent.audit.options import Options
@@ -228,7 +228,7 @@ def _comparison(audit: Audit) -> Json:
     if choice is None:
         reason = "the rows that may be learnt from are too few, or too few in a class, to be cross-validated"
         none = estimate(missing(reason))
-        empty: Json = {"rows": 0, "folds": 0, "sampled": False, "asked": asked}
+        empty: Json = {"rows": 0, "folds": FOLDS, "sampled": False, "asked": asked}
         return {**empty, "uncalibrated": none, "candidates": [], "reason": reason}
     return {
         "rows": choice.n,

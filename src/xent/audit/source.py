@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["logits", "probs"]
+
+#: Called with the name of a pass, rows done, and rows in all (None: not known yet).
+Progress = Callable[[str, int, int | None], None]
 
 #: The label of a row that has none (null in the file); no class, and no sensible ignore_index.
 MISSING = np.iinfo(np.int64).min

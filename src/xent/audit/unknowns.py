@@ -15,7 +15,7 @@ from xent._estimates import wilson
 from xent.audit.numbers import Json, estimate, number, short
 from xent.audit.rows import InputFacts, usable_logits
 from xent.audit.sketch import SmallestKeys, uniform_keys
-from xent.audit.source import Source
+from xent.audit.source import Progress, Source
 from xent.decisions.ood import SCORES, evaluate, fit_threshold
 from xent.errors import DataError
 
@@ -47,7 +47,7 @@ class Unknowns:
     choosing: list[SmallestKeys] = field(default_factory=list)
     scored: list[SmallestKeys] = field(default_factory=list)
 
-    def read(self, n_classes: int, kind: str, n_fits: int, seed: int) -> None:
+    def read(self, n_classes: int, kind: str, n_fits: int, seed: int, progress: Progress) -> None:
         """Read the second table."""
         description = self.source.description
         if description.n_classes != n_classes:
@@ -65,6 +65,7 @@ class Unknowns:
             good, logits = usable_logits(batch.scores, row, kind == "probs", facts)
             self.rows += len(row)
             self.unknown.add(uniform_keys(row[good], seed + 3), scores_of(logits[good]))
+            progress("reading unknowns", self.rows, description.rows)
         self.invalid = facts.not_finite.count + facts.not_distribution.count
         if self.rows == self.invalid:
             raise DataError(

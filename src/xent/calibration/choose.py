@@ -211,8 +211,9 @@ def _cross_validated(candidate: Calibrator, rows: CalibrationRows, cut: list[Any
     try:
         for learn, score in cut:
             weight = None if rows.weight is None else rows.weight[learn]
-            calibrator = candidate.clone().fit(rows.logits[learn], rows.target[learn], weight)
-            losses[score] = _losses(calibrator.transform(rows.logits[score]), rows.target[score])
+            with np.errstate(all="ignore"):  # of logits too large for their squares, which lose
+                calibrator = candidate.clone().fit(rows.logits[learn], rows.target[learn], weight)
+                losses[score] = _losses(calibrator.transform(rows.logits[score]), rows.target[score])
     except XentError as error:
         return np.full(len(losses), math.inf), error.problem
     return losses, None
@@ -235,7 +236,7 @@ def _choose(
 ) -> Choice:
     weight = rows.weights
     means = [float(weight @ losses / weight.sum()) if np.isfinite(losses).all() else math.inf for losses, _ in table]
-    order = sorted(range(len(tried)), key=means.__getitem__)
+    order = sorted(range(len(tried)), key=lambda number: (round(means[number], 12), number))  # rounding is no merit
     best, plain = table[order[0]][0], _losses(rows.logits, rows.target)
     listed = []
     for number in order:
@@ -262,11 +263,13 @@ def _choose(
 def _mean(values: Float64, weight: Float64) -> Estimate:
     """Return a weighted mean with its normal interval."""
     n = effective_size(float(weight.sum()), float(np.square(weight).sum()))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         mean = float(weight @ values / weight.sum())
         scatter = float(np.square(weight * (values - mean)).sum())
-    if not math.isfinite(mean) or n < 2:
+    if not math.isfinite(mean):
         return replace(missing("some rows gave their label the probability 0", n), value=mean)
+    if not math.isfinite(scatter) or n < 2:
+        return replace(missing("the losses are too few, or too large for their squares", n), value=mean)
     return normal(mean, math.sqrt(scatter * n / (n - 1)) / float(weight.sum()), n)
 
 

@@ -115,14 +115,17 @@ class OddsHistogram:
         """
         flagged, found = self.at_or_above(k)
         if found[0] <= 0:
-            return Chosen(None, None, "no row that may choose is of this class")
+            which = "may be learnt from" if goal.confidence is None else "chooses thresholds"
+            return Chosen(None, None, f"no row that {which} is of this class")
         if goal.confidence is not None:
             return self._prove(k, goal, goal.confidence, flagged, found, proposal or self)
         with np.errstate(invalid="ignore", divide="ignore"):
             reached = found / found[0] if goal.kind == "recall" else found / flagged
         edges = np.flatnonzero((reached >= goal.value * (1 - 1e-12)) & (flagged > 0))
         if len(edges) == 0:
-            return Chosen(None, None, f"no threshold reaches a {goal.kind} of {goal.value:g} on the rows that choose")
+            return Chosen(
+                None, None, f"no threshold reaches a {goal.kind} of {goal.value:g} on the rows that may be learnt from"
+            )
         return Chosen(int(edges[-1] if goal.kind == "recall" else edges[0]))
 
     def _prove(
