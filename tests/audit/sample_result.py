@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 KINDS = ("digits", "two", "hundred", "cross-fit", "missing", "one", "hostile", "weighted", "structured", "proven")
 _NAMES = {"temperature": "TemperatureScaling()", "structured": "StructuredScaling()", "beta": "BetaCalibration()"}
 _ORDER = "the order of the classes in every row, and so the accuracy"
-_PRESERVES = {"temperature": _ORDER, "structured": "nothing but the classes: the most probable one may change"}
+_PRESERVES = {"temperature": _ORDER, "structured": "no order within a row, so the accuracy may change"}
 _PRESERVES["beta"] = "the order of the rows by their probability of class 1"
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -269,7 +269,7 @@ def _candidates(z: Floats, y: Ints, scale: float, shift: Floats, method: str) ->
     ]
     reason = "it wants a row of each class in every fold; got 4 of class 2"
     refused = {key: missing(reason) for key in ("nll", "change", "behind")}
-    return [*listed, {"name": "VectorScaling()", **refused, "preserves": "nothing", "chosen": False, "reason": reason}]
+    return [*listed, {"name": "VectorScaling()", **refused, "preserves": _PRESERVES["structured"], "chosen": False, "reason": reason}]
 
 
 def _auroc(known: Floats, unknown: Floats) -> float:

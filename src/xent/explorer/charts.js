@@ -459,7 +459,7 @@ export function twoHistograms({ score, edges, known, unknown }, { width = 640, t
     const x = f.sx(threshold);
     const side = x > width / 2 ? -6 : 6;
     line(f.svg, x, f.top - 14, x, f.bottom, "var(--ink)", { "stroke-width": 1.4, "pointer-events": "none" });
-    text(f.svg, x + side, f.top - 6, `threshold ${format.number(threshold)}, accepted →`, { anchor: side < 0 ? "end" : "start", fill: "var(--ink)", class: "halo" });
+    text(f.svg, x + side, f.top - 6, `accepted from ${format.number(threshold)} →`, { anchor: side < 0 ? "end" : "start", fill: "var(--ink)", class: "halo" });
   }
   return f.svg;
 }

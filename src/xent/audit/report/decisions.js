@@ -43,13 +43,13 @@ function proof(t, crossed, weighted) {
   const lacking = t.per_class.filter((k) => !k.proven);
   const proven = t.per_class.length - lacking.length;
   const needed = t.per_class.find((k) => k.needed != null)?.needed;
-  const [sure, goal] = [percentage(t.confidence), `a ${t.target} of ${t.goal}`];
+  const [sure, goal] = [percentage(t.confidence), `a ${t.target} of at least ${t.goal}`];
   const which = proven === 1 ? "the one threshold given keeps" : lacking.length ? `all ${proven} thresholds given keep` : "all thresholds keep";
   const promise = proven
     ? `With at least ${sure} probability over the draw of the rows that choose, ${which} ${goal} on new rows.${crossed ? " This is said of the policy's thresholds, chosen on all rows." : ""}`
     : `For no class could ${goal} be proven with ${sure} confidence, so no threshold is given.`;
   const unit = recall ? (weighted ? "effective fit positive" : "fit positive") : "flagged row";
-  const price = needed == null ? "" : `A proof takes at least ${plural(needed, unit)} of a class${recall ? "" : ", at or above its threshold"}; that is corrected for asking ${all} at once. `;
+  const price = needed == null ? "" : `A proof takes at least ${plural(needed, unit)} ${recall ? " of a class" : " (at or above a class's threshold)"}, corrected for asking ${all} at once. `;
   const none = lacking.length ? `${lacking.length} of ${all} ${lacking.length === 1 ? "has" : "have"} no proof and therefore no threshold: the policy never flags ${lacking.length === 1 ? "it" : "them"}.` : "Every class has its proof.";
   const own = { head: "Class", words: true, cell: (k) => k.name, key: (k) => k.name };
   const had = { head: positives(weighted), cell: (k) => format.count(k.fit_positives), key: (k) => k.fit_positives };
@@ -58,7 +58,7 @@ function proof(t, crossed, weighted) {
   const proof = { head: "Proof", words: true, cell: (k) => (k.proven ? status("proven", "ok") : status("no proof", "warning")), key: (k) => Number(k.proven) };
   const fewest = [...t.per_class].sort((a, b) => a.fit_positives - b.fit_positives);
   const lines = fewest.slice(0, MOST_LINES).map((k) => ({ name: k.name, n: k.fit_positives, proven: k.proven }));
-  const about = `Hollow: no proof. The dashed line stands at what a proof takes. ${lines.length < fewest.length ? `The ${lines.length} classes with the fewest; the table has all.` : "Fewest first."}`;
+  const about = `Hollow: no proof. The dashed line stands at what a proof takes. ${lines.length < fewest.length ? `The ${lines.length} classes with the fewest; the table has all.` : "Fewest first."}${lines.some((k) => k.n > 3 * needed) ? " Bars are cut at three times that." : ""}`;
   const draw = (width) => countBars(lines, { width, needed, unit: had.head.toLowerCase() });
   return [
     el("p", { class: "lead" }, promise), p(`Assumed: ${t.assumptions}`), p(price, none),
@@ -128,7 +128,7 @@ export function unknownsSection({ unknowns: u }) {
   const threshold = scores.find((s) => s.name === h.score)?.threshold;
   const bins = h.known.map((known, i) => ({ low: h.edges[i], high: h.edges[i + 1], known, unknown: h.unknown[i] }));
   const overlap = figure(
-    `Known and unknown rows by ${drawn}`, "The less the two overlap, the better the score tells them apart. Rows at the upright line or right of it are accepted as known.",
+    `Known and unknown rows by ${drawn}`, "The less the two overlap, the better the score tells them apart. Rows at the upright line, the threshold, or right of it are accepted as known.",
     (width) => twoHistograms({ ...h, score: drawn }, { width, threshold }),
     table(`Shares of the rows by ${drawn}`, [
       { head: "From", cell: (b) => format.number(b.low) },
@@ -137,13 +137,20 @@ export function unknownsSection({ unknowns: u }) {
       { head: "Unknown rows", cell: (b) => format.percent(b.unknown), key: (b) => b.unknown },
     ], bins, { limit: 60 }), { most: 680 },
   ); // prettier-ignore
+  const own = { head: "Score", words: true, cell: (s) => plain(s.name), key: (s) => s.name };
+  const accepted = { head: "Unknown accepted", cell: (s) => estimate(s.fpr), key: (s) => value(s.fpr) };
   const columns = [
-    { head: "Score", words: true, cell: (s) => plain(s.name), key: (s) => s.name },
+    own,
     { head: "AUROC", cell: (s) => estimate(s.auroc), key: (s) => value(s.auroc) },
-    { head: "Unknown accepted", cell: (s) => estimate(s.fpr), key: (s) => value(s.fpr) },
-    { head: "Known accepted", cell: (s) => estimate(s.tpr), key: (s) => value(s.tpr) },
+    accepted,
+    { head: "AUPR, known", cell: (s) => number(s.aupr_in, s.reason, share), key: (s) => s.aupr_in },
+    { head: "AUPR, unknown", cell: (s) => number(s.aupr_out, s.reason, share), key: (s) => s.aupr_out },
+  ];
+  const points = [
+    own,
     { head: "Threshold", cell: (s) => number(s.threshold, s.reason) },
-    { head: "AUPR known | unknown", cell: (s) => (s.aupr_in == null || s.aupr_out == null ? number(null, s.reason) : `${share(s.aupr_in)} | ${share(s.aupr_out)}`), key: (s) => s.aupr_out },
+    accepted,
+    { head: "Known accepted", cell: (s) => estimate(s.tpr), key: (s) => value(s.tpr) },
   ];
   const numbers = table("Scores, highest AUROC first", columns, scores, { about: "The best of several scores looks a little better than it is. AUPR is the mean precision when known (or unknown) rows are to be found; unlike AUROC it depends on how many of both there are here." });
   const lines = scores.map((s) => ({ name: plain(s.name), estimate: s.fpr }));
@@ -152,5 +159,5 @@ export function unknownsSection({ unknowns: u }) {
     p(`Each score is a number made from a row's logits alone; for all of them, higher means more like the known rows. AUROC is the chance that a known row scores higher than an unknown one: 1 where all do, 0.5 where the score tells nothing. Each threshold is chosen to accept ${goal} of the known rows.`),
     facts([["Known rows", format.count(u.known_rows)], ["Unknown rows", format.count(u.rows)], ["Invalid unknown rows", format.count(u.invalid_rows)]]),
     overlap, numbers,
-    figure("Unknown rows accepted by each score", `At the threshold that is to accept ${goal} of the known rows; further left is better.`, (width) => dots(lines, { width, ...look }), table("Unknown rows accepted", [columns[0], columns[2], columns[4]], scores))); // prettier-ignore
+    figure("Unknown rows accepted by each score", `At the threshold that is to accept ${goal} of the known rows; further left is better.`, (width) => dots(lines, { width, ...look }), table("Thresholds of the scores", points, scores))); // prettier-ignore
 }

@@ -67,24 +67,23 @@ function calibratorWords(result) {
     `Candidates are compared by ${k.folds}-fold cross-validation on ${plural(k.rows, "row")}${k.sampled ? sample : ""}. What counts is the log loss of rows that a candidate did not learn from, ` +
       `never ECE, which a model that always says the class shares brings to 0. ${role} The least of several estimates is a little too low: quote the scores above instead.`,
   );
-  const lines = k.candidates.map((one) => ({ name: one.chosen ? `${one.name}, used` : one.name, estimate: one.change, tone: one.chosen ? "after" : "soft" }));
+  const lines = k.candidates.map((one) => ({ name: `${one.chosen ? "✓ " : ""}${one.name.replace(/\(\)$/, "")}`, estimate: one.change, tone: one.chosen ? "after" : "soft" }));
   const ends = lines.flatMap(({ estimate: e }) => (e.value == null ? [] : [e.low ?? e.value, e.high ?? e.value]));
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
   const room = 0.04 * (high - low) || 0.01;
   const look = { title: "change of the log loss, nats", domain: [low - room, high + room], reference: { value: 0, words: "as it came" }, one: format.number, n };
   const nats = (e) => estimate(e, format.number);
   const columns = [
-    { head: "Calibrator", words: true, cell: (one) => one.name },
-    { head: "Log loss, nats", cell: (one) => nats(one.nll), key: (one) => value(one.nll) },
+    { head: "Calibrator", words: true, cell: (one) => (one.chosen ? [one.name, " ", status("used", "ok")] : one.name) },
+    { head: "Log loss, nats", cell: (one) => number(value(one.nll), one.nll.reason), key: (one) => value(one.nll) },
     { head: "Change", cell: (one) => (one.reason ? "—" : nats(one.change)), key: (one) => value(one.change) },
     { head: "Behind the best", cell: (one) => (one.reason ? "—" : nats(one.behind)), key: (one) => value(one.behind) },
-    { head: "Used", words: true, cell: (one) => (one.chosen ? status("used", "ok") : "") },
     { head: "What it preserves", words: true, cell: (one) => one.preserves },
   ];
   const numbers = table("Calibrators compared, best first", columns, k.candidates, { about: "Differences are of the same rows, pair by pair; a change below 0 is an improvement." });
   const before = k.uncalibrated.value == null ? "" : ` As it came, the model has ${format.estimate(k.uncalibrated, format.number)} nats on these rows.`;
-  const about = `Left of the dashed line, a calibrator lowers the loss of rows that it did not learn from.${before}`;
-  return [used, how, figure("Change of the log loss by each calibrator", about, (width) => dots(lines, { width, ...look }), numbers)];
+  const about = `✓: the one used. Left of the dashed line, a calibrator lowers the loss of rows that it did not learn from.${before}`;
+  return [used, how, figure("Change of the log loss by each calibrator", about, (width) => dots(lines, { width, ...look }), numbers, { most: 940 })];
 }
 
 function temperatureWords(result) {
