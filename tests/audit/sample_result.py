@@ -163,7 +163,8 @@ def _scores(p: Floats, y: Ints, reliability: dict[str, Any]) -> dict[str, Any]:
     n, k = p.shape
     right, nll = p.argmax(axis=1) == y, _nll(p, y)
     rank = (p > p[np.arange(n), y][:, None]).sum(axis=1)
-    brier = float(((p - np.eye(k)[y]) ** 2).sum(axis=1).mean())
+    squares = _mean(((p - np.eye(k)[y]) ** 2).sum(axis=1))
+    brier = squares["value"]
     share = np.bincount(y, minlength=k) / n
     uncertainty = float((share * (1 - share)).sum())
     miss = sum(b["n"] * (b["confidence"] - b["accuracy"]["value"]) ** 2 for b in reliability["bins"]) / n
@@ -175,7 +176,8 @@ def _scores(p: Floats, y: Ints, reliability: dict[str, Any]) -> dict[str, Any]:
         "nll": _mean(nll),
         "nll_bits": float(nll.mean()) / math.log(2),
         "perplexity": math.exp(float(nll.mean())),
-        "brier": {"value": brier, "reliability": float(miss), "resolution": resolution}
+        "brier": squares
+        | {"reliability": float(miss), "resolution": resolution}
         | {"uncertainty": uncertainty, "remainder": brier - float(miss) + resolution - uncertainty},
         "top_k": [{"k": j, "accuracy": _wilson(int((rank < j).sum()), n, "no row")} for j in (1, 3, 5) if j <= k],
         "macro_recall": _estimate(macro, max(0.0, macro - 0.02), min(1.0, macro + 0.02), n),
@@ -269,7 +271,16 @@ def _candidates(z: Floats, y: Ints, scale: float, shift: Floats, method: str) ->
     ]
     reason = "it wants a row of each class in every fold; got 4 of class 2"
     refused = {key: missing(reason) for key in ("nll", "change", "behind")}
-    return [*listed, {"name": "VectorScaling()", **refused, "preserves": _PRESERVES["structured"], "chosen": False, "reason": reason}]
+    return [
+        *listed,
+        {
+            "name": "VectorScaling()",
+            **refused,
+            "preserves": _PRESERVES["structured"],
+            "chosen": False,
+            "reason": reason,
+        },
+    ]
 
 
 def _auroc(known: Floats, unknown: Floats) -> float:

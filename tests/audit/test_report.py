@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import json
 import os
@@ -17,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from xent.audit.report import _SCRIPTS, render, verdict
+from xent.audit.report import _SCRIPTS, METHODS, render, verdict
 
 from .sample_result import HOSTILE, KINDS, missing, sample
 
@@ -75,9 +74,28 @@ def test_samples_follow_the_schema(kind: str) -> None:
     assert [f"{list(e.absolute_path)}: {e.message}" for e in errors] == []
 
 
+ESTIMATE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+CANDIDATE = {"name": "X()", "nll": ESTIMATE, "change": ESTIMATE, "behind": ESTIMATE, "preserves": "x", "chosen": False}
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
+        (["calibration", "method"], "platt"),
+        (["calibration", "calibrator", "sampled"], "yes"),
+        (["calibration", "comparison", "asked"], "histogram"),
+        (["calibration", "comparison", "candidates"], []),  # no reason
+        (["calibration", "comparison", "candidates", 0], CANDIDATE | {"change": {**missing("x"), "reason": 3}}),
+        (["calibration", "comparison", "candidates", 0], CANDIDATE | {"nll": ESTIMATE | {"low": -0.1}}),
+        (["thresholds", "confidence"], 1.0),
+        (["thresholds", "confidence"], None),  # with assumptions and proofs
+        (["thresholds", "assumptions"], None),
+        (["thresholds", "per_class", 0, "proven"], None),
+        (["thresholds", "per_class", 0, "proven"], False),  # with a threshold
+        (["unknowns", "histogram", "edges"], [1.0]),
+        (["unknowns", "source", "kind"], "logits"),
+        (["unknowns", "tpr_goal"], 1.5),
+        (["unknowns"], {}),
         (["scores", "after", "accuracy", "value"], 1.2),
         (["scores", "after", "accuracy"], {"value": None, "low": None, "high": None, "n": 0}),  # no reason
         (["calibration", "temperature"], None),  # no reason
@@ -90,13 +108,21 @@ def test_samples_follow_the_schema(kind: str) -> None:
 def test_schema_refuses(path: list[Any], value: Any) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((files("xent.audit") / "schema.json").read_text(encoding="utf-8"))
-    result = copy.deepcopy(sample())
+    result = sample("structured")
+    jsonschema.validate(result, schema, cls=jsonschema.Draft202012Validator)
     inner: Any = result
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = value
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(result, schema, cls=jsonschema.Draft202012Validator)
+
+
+def test_every_method_of_the_schema_has_its_words() -> None:
+    schema = json.loads((files("xent.audit") / "schema.json").read_text(encoding="utf-8"))
+    calibration = schema["properties"]["calibration"]["properties"]
+    assert list(METHODS) == calibration["method"]["enum"]
+    assert calibration["comparison"]["properties"]["asked"]["enum"] == ["auto", *METHODS]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -219,6 +245,26 @@ def test_verdict_of_a_fit_that_did_not_converge() -> None:
     words = verdict(result)
     assert "the fit of its temperature did not converge (it stopped at T = 7.12e+86)" in words
     assert "confident" not in words
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "temperature"])
+def test_verdict_of_another_calibrator_credits_it_and_not_the_temperature(method: str) -> None:
+    result = sample("structured")
+    calibration = result["calibration"]
+    calibration["method"], name = method, METHODS[method]
+    calibration["temperature"], calibration["after"]["ece"]["p_value"] = 1.73, 0.4
+    chance = f"after {name} what miscalibration remains is no more than chance would show"
+    assert f"before calibration it was overconfident (T = 1.73), and {chance};" in verdict(result)
+    calibration["temperature"] = 1.01
+    words = verdict(result)
+    assert f"neither over- nor underconfident on the whole (T = 1.01), and {chance};" in words
+    assert "needed no correction" not in words  # structured scaling may have moved much, and rightly
+    calibration["after"]["ece"]["p_value"] = 0.01
+    assert f"and after {name} its confidence is still miscalibrated, beyond chance (p = 0.01);" in verdict(result)
+    calibration["after"]["ece"]["p_value"] = None
+    assert f"(T = 1.01), and {name} calibrates it;" in verdict(result)
+    calibration["temperature"] = None
+    assert f"no temperature could be fitted, and {name} calibrates it;" in verdict(result)
 
 
 # --------------------------------------------------------------------------------------------------------- the browser
@@ -549,6 +595,240 @@ def test_cross_fit_names_both_temperatures(open_page: Opened) -> None:
     assert [row[1] for row in shown] == [f"{f['temperature']:.3f}" for f in result["calibration"]["fits"]]
 
 
+def test_the_page_names_what_calibrates(open_page: Opened) -> None:
+    result = sample()
+    for method, name in METHODS.items():
+        result["calibration"]["method"] = method
+        page = open_page(result)
+        assert f"Before and after refer to {name};" in page.inner_text("#scores")
+        assert page.locator("caption", has_text=f"Scores before and after {name}").count() == 1
+        assert ("is divided by T" in page.inner_text("#reliability")) == (method == "temperature")
+        assert ("told only" in page.inner_text("#verdict")) == (method != "temperature")
+        page.close()
+
+
+def test_another_calibrator_may_change_the_accuracy(open_page: Opened) -> None:
+    result = sample("structured")
+    result["scores"]["before"]["accuracy"]["value"] = 0.9123
+    after = result["scores"]["after"]["accuracy"]["value"]
+    assert open_page(result).locator(".tile .value").nth(2).inner_text() == f"0.912 → {after:.3f}"
+
+
+def test_temperature_of_another_calibrator_is_told_and_not_used(open_page: Opened) -> None:
+    result = sample("structured")
+    words = open_page(result).inner_text("#reliability")
+    assert (
+        "T = 1.725 (standard error 0.046) is told, not used: the scores “after” come from structured scaling." in words
+    )
+    assert "it says that the model as it came was, on the whole, overconfident." in words
+    result["calibration"] |= {"temperature": None, "reason": "no row with weight"}
+    words = open_page(result).inner_text("#reliability")
+    assert (
+        "No temperature was fitted: no row with weight. The scores “after” do without: they come from struct" in words
+    )
+    result = sample("cross-fit")
+    result["calibration"]["method"] = "vector"
+    page = open_page(result)
+    assert "these are the two halves', told only as well" in page.inner_text("#reliability")
+    assert "Each half is scored with one that the other half taught." in page.inner_text("#reliability")
+    assert "each half is judged with the calibrator and thresholds that the other half chose" in page.inner_text("main")
+
+
+def test_calibrators_are_compared(open_page: Opened) -> None:
+    result = sample("structured")
+    page = open_page(result)
+    own = page.inner_text("#reliability")
+    assert (
+        "The scores “after” come from StructuredScaling(), learnt from 898 rows, a random sample of those that" in own
+    )
+    assert "It preserves no order within a row, so the accuracy may change." in own
+    assert (
+        "the default for so many classes and rows stays unless another is better beyond the 95\u00a0% interval" in own
+    )
+    assert "never ECE" in own and "least of several estimates is a little too low" in own
+    figure = page.locator("figure", has_text="Change of the log loss by each calibrator")
+    candidates = result["calibration"]["comparison"]["candidates"]
+    shown = cells(page, "Calibrators compared, best first")
+    assert [row[0].removesuffix(" used") for row in shown] == [c["name"] for c in candidates]
+    assert [row[0] for row in shown if row[0].endswith(" used")] == ["StructuredScaling() used"]
+    for row, candidate in zip(shown[:3], candidates[:3], strict=True):
+        assert row[1] == f"{candidate['nll']['value']:.3f}"
+        assert row[2] == short(candidate["change"]).replace("-", "−")
+    assert shown[3][1:4] == ["— it wants a row of each class in every fold; got 4 of class 2", "—", "—"]
+    # The dashed line of "as it came" stands at 0, right of every disc: each of these calibrators lowers the loss.
+    zero = figure.locator("svg line[stroke-dasharray]").bounding_box()
+    discs = figure.locator("svg circle").evaluate_all("all => all.map((c) => c.getBoundingClientRect().right)")
+    assert zero is not None and len(discs) == 3 and discs == sorted(discs) and discs[-1] < zero["x"]
+    assert "as it came" in figure.locator("svg").text_content()
+
+
+def test_a_comparison_that_chose_nothing_says_so(open_page: Opened) -> None:
+    words = open_page(sample()).inner_text("#reliability")
+    assert "It chose nothing here: the audit was set to temperature scaling." in words
+    words = open_page(sample("missing")).inner_text("#reliability")
+    assert "Calibrators were not compared: 30 rows are too few for 5 folds." in words
+
+
+def test_thresholds_with_a_confidence_promise_and_say_for_which_classes_not(open_page: Opened) -> None:
+    result = sample("structured")
+    page = open_page(result)
+    words = page.inner_text("#thresholds")
+    assert (
+        "With at least 95\u00a0% probability over the draw of the rows that choose, all 7 thresholds given keep "
+        "a recall of at least 0.95 on new rows."
+    ) in words
+    assert f"Assumed: {result['thresholds']['assumptions']}" in words
+    assert "A proof takes at least 104 fit positives of a class, corrected for asking 10 classes at once." in words
+    assert "3 of 10 classes have no proof and therefore no threshold: the policy never flags them." in words
+    assert "promise nothing" not in words and "aims at" not in words
+    lacking = [t for t in result["thresholds"]["per_class"] if not t["proven"]]
+    assert cells(page, "Classes without a proof") == [
+        [t["name"], str(t["fit_positives"]), "104", t["reason"]] for t in lacking
+    ]
+    positives = {t["name"]: t["fit_positives"] for t in result["thresholds"]["per_class"]}
+    assert {row[0]: int(row[1]) for row in cells(page, "Fit positives and proofs")} == positives
+    # A bar is hollow where there is no proof, and crosses the line of what is needed where there is one.
+    figure = page.locator("figure", has_text="Fit positives of each class and what a proof takes")
+    ends, line = figure.locator("svg").evaluate(
+        """svg => [[...svg.querySelectorAll('.mark rect:not(.hit)')].map((r) =>
+            [r.getAttribute('fill') === 'var(--paper)', r.getBoundingClientRect().right]),
+            svg.querySelector('line[stroke-dasharray]').getBoundingClientRect().left]"""
+    )
+    assert [hollow for hollow, _ in ends] == [True] * 3 + [False] * 7
+    assert [right < line for _, right in ends] == [True] * 3 + [False] * 7
+
+
+@pytest.mark.parametrize(
+    ("proven", "promise"),
+    [
+        (0, "For no class could a recall of at least 0.95 be proven with 95\u00a0% confidence, so no threshold"),
+        (1, "that choose, the one threshold given keeps a recall of at least 0.95 on new rows."),
+        (10, "that choose, all thresholds keep a recall of at least 0.95 on new rows."),
+    ],
+)
+def test_the_promise_is_of_the_classes_with_a_proof(open_page: Opened, proven: int, promise: str) -> None:
+    result = sample("structured")
+    for number, entry in enumerate(result["thresholds"]["per_class"]):
+        entry["proven"] = number < proven
+        if not entry["proven"]:
+            entry |= {"threshold": None, "flagged_share": None, "reason": "too few rows"}
+    words = open_page(result).inner_text("#thresholds")
+    assert promise in words
+    assert ("Every class has its proof." in words) == (proven == 10)
+
+
+def test_precisions_with_a_confidence_need_flagged_rows(open_page: Opened) -> None:
+    words = open_page(sample("proven")).inner_text("#thresholds")
+    assert "that choose, all thresholds keep a precision of at least 0.9 on new rows." in words
+    needs = "A proof takes at least 36 flagged rows (at or above a class's threshold), corrected for asking 2 classes"
+    assert needs in words
+    assert "fit positives of a class" not in words
+
+
+def test_a_promise_of_a_cross_fit_is_of_the_policy_s_thresholds(open_page: Opened) -> None:
+    result = sample("structured")
+    said = "This is said of the policy's thresholds, chosen on all rows."
+    assert said not in open_page(result).inner_text("#thresholds")
+    result["design"]["mode"] = "cross-fit"
+    assert said in open_page(result).inner_text("#thresholds")
+
+
+def test_without_a_confidence_the_table_shows_what_a_promise_would_need(open_page: Opened) -> None:
+    result = sample()
+    page = open_page(result)
+    heads = page.locator("div.table", has=page.locator("caption", has_text="Thresholds, lowest recall first"))
+    assert heads.locator("thead th").all_inner_texts()[-2:] == ["Fit positives", "Needed to promise"]
+    positives = {t["name"]: str(t["fit_positives"]) for t in result["thresholds"]["per_class"]}
+    rows = cells(page, "Thresholds, lowest recall first")
+    assert {row[0]: row[-2:] for row in rows} == {name: [n, "299"] for name, n in positives.items()}
+
+
+def test_unknown_inputs_beside_the_known(open_page: Opened) -> None:
+    result = sample("structured")
+    unknowns = result["unknowns"]
+    page = open_page(result)
+    words = page.inner_text("#unknowns")
+    assert unknowns["sentence"] in words
+    assert words.count("higher means more like the known rows") == 1
+    shown = cells(page, "Scores, highest AUROC first")
+    assert [row[:3] for row in shown] == [
+        [s["name"].replace("_", " "), short(s["auroc"]), short(s["fpr"])] for s in unknowns["scores"]
+    ]
+    assert [row[3:] for row in shown] == [[f"{s['aupr_in']:.3f}", f"{s['aupr_out']:.3f}"] for s in unknowns["scores"]]
+    assert [row[3] for row in cells(page, "Thresholds of the scores")] == [short(s["tpr"]) for s in unknowns["scores"]]
+    histogram = unknowns["histogram"]
+    table = cells(page, "Shares of the rows by energy")
+    assert [row[3] for row in table] == [
+        f"{100 * v:.1f}\u00a0%" if v == 0 or v > 5e-4 else "< 0.1\u00a0%" for v in histogram["unknown"]
+    ]
+    figure = page.locator("figure", has_text="Known and unknown rows by energy")
+    figure.locator("svg").focus()
+    page.keyboard.press("ArrowRight")
+    first = f"energy {histogram['edges'][0]:.3f} to {histogram['edges'][1]:.3f}: {table[0][2]} of the known rows, "
+    assert figure.locator("output").inner_text() == f"{first}{table[0][3]} of the unknown rows"
+    assert "letters.npz (npz, 52,992 bytes)" in page.inner_text("#provenance")
+
+
+def test_the_two_histograms_are_drawn_to_scale(open_page: Opened) -> None:
+    result = sample("structured")
+    histogram = result["unknowns"]["histogram"]
+    figure = open_page(result).locator("figure", has_text="Known and unknown rows by energy")
+    paths = figure.locator("svg path").evaluate_all("all => all.map((p) => p.getAttribute('d'))")
+    ground, steps = 0.0, []
+    for drawn, shares in zip(paths, (histogram["known"], histogram["unknown"]), strict=True):
+        points = [tuple(map(float, part.split())) for part in re.split("[ML]", drawn) if part]
+        ground = points[0][1]
+        tops = [ground - y for _, y in points[1:-1:2]]
+        steps.append(max(tops) / max(shares))
+        assert tops == pytest.approx([steps[-1] * share for share in shares], abs=0.11)  # written to 0.1 px
+    assert steps[0] == pytest.approx(steps[1], rel=0.01)  # one scale for both
+    # The threshold stands where it is on the axis.
+    x = [points[0][0], points[-1][0]]
+    at = float(figure.locator("svg line[stroke='var(--ink)']").get_attribute("x1") or "nan")
+    low, high = histogram["edges"][0], histogram["edges"][-1]
+    share = (result["unknowns"]["scores"][0]["threshold"] - low) / (high - low)
+    assert result["unknowns"]["scores"][0]["name"] == "energy"
+    assert at == pytest.approx(x[0] + share * (x[1] - x[0]), abs=0.2)
+
+
+@pytest.mark.parametrize("threshold", [-31.25, 18.2, 71.5])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_threshold_anywhere_stays_in_its_chart(open_page: Opened, threshold: float, width: int) -> None:
+    result = sample("structured")
+    result["unknowns"]["scores"][0]["threshold"] = threshold
+    figure = open_page(result, width).locator("figure", has_text="Known and unknown rows by energy")
+    assert f"accepted from {threshold:.2f}".replace("-", "−") in (figure.locator("svg").text_content() or "")
+    inside = figure.locator("svg").evaluate(
+        """svg => { const b = svg.getBoundingClientRect();
+            return [...svg.querySelectorAll('text, line, path')].map((e) => e.getBoundingClientRect())
+                .every((e) => e.left > b.left - 1 && e.right < b.right + 1); }"""
+    )
+    assert inside
+
+
+def test_without_unknown_inputs_the_section_says_how_to_give_them(open_page: Opened) -> None:
+    page = open_page(sample())
+    assert "No file of unknown inputs was given" in page.inner_text("#unknowns")
+    assert "xent audit FILE --unknowns FILE" in page.inner_text("#unknowns")
+    assert page.locator("#unknowns figure").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_histograms_stand_out_from_the_page(open_page: Opened, scheme: Any) -> None:
+    page = open_page(sample("structured"), color_scheme=scheme)
+    ground = luminance(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    strokes = page.locator("#unknowns figure svg path").evaluate_all(
+        "all => all.map((p) => getComputedStyle(p).stroke)"
+    )
+    assert len(set(strokes)) == 2
+    for colour in strokes:
+        light, dark = sorted([luminance(colour), ground], reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 3
+    # Not by colour alone: one is filled, the other an outline.
+    fills = page.locator("#unknowns figure svg path").evaluate_all("all => all.map((p) => getComputedStyle(p).fill)")
+    assert [fill == "none" for fill in fills] == [False, True]
+
+
 def luminance(colour: str) -> float:
     parts = [float(v) / 255 for v in re.findall(r"[\d.]+", colour)[:3]]
     linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
@@ -603,6 +883,13 @@ def test_without_javascript_the_verdict_stands_in_words(open_page: Opened) -> No
     assert verdict(sample()) in words
     assert f"Accuracy after calibration\t{short(sample()['scores']['after']['accuracy'])}" in words
     assert "error XA301: Too few positives to promise the recall goal." in words
+    assert "Calibrated by\ttemperature scaling\nTemperature\t1.625" in words
+    result = sample("structured")
+    words = open_page(result, java_script_enabled=False).inner_text("main")
+    assert "Calibrated by\tstructured scaling\nTemperature, told only\t1.725" in words
+    assert "Thresholds with a recall of 0.95 proven with 95\u00a0% confidence\t7 of 10 classes" in words
+    auroc = result["unknowns"]["scores"][0]["auroc"]
+    assert f"AUROC of energy, known from unknown rows\t{short(auroc)}" in words
 
 
 @pytest.mark.parametrize(

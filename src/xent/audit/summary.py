@@ -46,7 +46,7 @@ def print_summary(result: Json, out: Path, console: Console | None = None) -> No
         shown = "does not exist" if value is None else f"{value:g}"
         console.print(Text.assemble(("gate ", "bold"), f"{condition['condition']}: ", (word, style), f" ({shown})"))
     console.print()
-    for name in result["files"].values():
+    for name in filter(None, result["files"].values()):
         console.print(Text.assemble("wrote ", (str(out / name), "bold")))
 
 
