@@ -51,7 +51,7 @@ def _sample(kind: str) -> dict[str, Any]:
         names = [str(i) for i in range(10)]
         return _result(kind, names, prior, rows=1797, goal=0.95, method=kind, asked="auto", confidence=0.95, bias=1.6)
     if kind == "proven":
-        aim = {"target": "precision", "goal": 0.9, "confidence": 0.95}
+        aim: dict[str, Any] = {"target": "precision", "goal": 0.9, "confidence": 0.95}
         return _result(kind, ["sound", "broken"], [0.7, 0.3], rows=6000, method="beta", asked="beta", bias=0.3, **aim)
     if kind == "hundred":
         names = [f"species {i:02d}" for i in range(100)]

@@ -715,6 +715,7 @@ def test_the_promise_is_of_the_classes_with_a_proof(open_page: Opened, proven: i
     words = open_page(result).inner_text("#thresholds")
     assert promise in words
     assert ("Every class has its proof." in words) == (proven == 10)
+    assert ("no proof and therefore no threshold" in words) == (0 < proven < 10)
 
 
 def test_precisions_with_a_confidence_need_flagged_rows(open_page: Opened) -> None:

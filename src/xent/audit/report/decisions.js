@@ -50,7 +50,7 @@ function proof(t, crossed, weighted) {
     : `For no class could ${goal} be proven with ${sure} confidence, so no threshold is given.`;
   const unit = recall ? (weighted ? "effective fit positive" : "fit positive") : "flagged row";
   const price = needed == null ? "" : `A proof takes at least ${plural(needed, unit)} ${recall ? " of a class" : " (at or above a class's threshold)"}, corrected for asking ${all} at once. `;
-  const none = lacking.length ? `${lacking.length} of ${all} ${lacking.length === 1 ? "has" : "have"} no proof and therefore no threshold: the policy never flags ${lacking.length === 1 ? "it" : "them"}.` : "Every class has its proof.";
+  const none = !proven ? "" : lacking.length ? `${lacking.length} of ${all} ${lacking.length === 1 ? "has" : "have"} no proof and therefore no threshold: the policy never flags ${lacking.length === 1 ? "it" : "them"}.` : "Every class has its proof.";
   const own = { head: "Class", words: true, cell: (k) => k.name, key: (k) => k.name };
   const had = { head: positives(weighted), cell: (k) => format.count(k.fit_positives), key: (k) => k.fit_positives };
   const wants = { head: recall ? "Needed" : "Flagged rows needed", cell: (k) => number(k.needed, k.reason, format.count), key: (k) => k.needed };
@@ -128,7 +128,7 @@ export function unknownsSection({ unknowns: u }) {
   const threshold = scores.find((s) => s.name === h.score)?.threshold;
   const bins = h.known.map((known, i) => ({ low: h.edges[i], high: h.edges[i + 1], known, unknown: h.unknown[i] }));
   const overlap = figure(
-    `Known and unknown rows by ${drawn}`, "The less the two overlap, the better the score tells them apart. Rows at the upright line, the threshold, or right of it are accepted as known.",
+    `Known and unknown rows by ${drawn}`, "The less the two overlap, the better the score tells them apart." + (threshold == null ? "" : " Rows at the upright line, the threshold, or right of it are accepted as known."),
     (width) => twoHistograms({ ...h, score: drawn }, { width, threshold }),
     table(`Shares of the rows by ${drawn}`, [
       { head: "From", cell: (b) => format.number(b.low) },
