@@ -49,9 +49,9 @@ def result_of(source: Source, options: Options | None = None, **more: Any) -> di
     return audit(source, options, **more).result
 
 
-def codes(source: Source, options: Options | None = None) -> dict[str, dict[str, Any]]:
+def codes(source: Source, options: Options | None = None, unknowns: Source | None = None) -> dict[str, dict[str, Any]]:
     """Return the findings of a source by their codes."""
-    return {finding["code"]: finding for finding in result_of(source, options)["findings"]}
+    return {finding["code"]: finding for finding in result_of(source, options, unknowns=unknowns)["findings"]}
 
 
 class Rebatched:

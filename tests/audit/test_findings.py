@@ -21,7 +21,7 @@ from xent.decisions.thresholds import Goal
 from .factories import ArraySource, Outcome, audit, calibrated, codes, draw, result_of, softmax, split_of
 
 Array = NDArray[Any]
-Audited = tuple[ArraySource, Options]
+Audited = tuple[ArraySource, Options] | tuple[ArraySource, Options, ArraySource]
 EASY = Options(Goal("recall", 0.8))  # a goal that a few hundred rows can promise
 
 
@@ -60,6 +60,26 @@ def some_are_probs(wrong: bool) -> Audited:
     if wrong:
         logits[1::3] = softmax(logits[1::3])
     return ArraySource(logits, label), EASY
+
+
+def biased_classes(wrong: bool) -> Audited:
+    """Each class's logit is off by a number of its own: no temperature mends it, a bias does."""
+    logits, label = calibrated(3000, 4, seed=5)
+    return ArraySource(logits + (np.linspace(-1.5, 1.5, 4) if wrong else 0.0), label), EASY
+
+
+def promised(wrong: bool) -> Audited:
+    """Of class 2 there are 20 rows, about half of which choose: too few for any recall of 0.8 with 95 %."""
+    logits, label = calibrated(600, 3, seed=3)
+    few = np.flatnonzero(label == 2)[20:] if wrong else []
+    source = ArraySource(np.delete(logits, few, axis=0), np.delete(label, few))
+    return source, Options(Goal("recall", 0.8, confidence=0.95))
+
+
+def unknown_inputs(wrong: bool) -> Audited:
+    logits, label = calibrated(600, 4, seed=2, spread=4.0)
+    others = np.random.default_rng(1).normal(0.0, 4.0 if wrong else 0.1, (400, 4))
+    return ArraySource(logits, label), EASY, ArraySource(others, None, name="noise")
 
 
 def miscalibrated_for_good(wrong: bool) -> Audited:
@@ -274,6 +294,9 @@ CASES = {
     ),
     "XA403": Case(goal_missed, seen=("1 of 3 classes miss 0.95", "'1' has 0.7"), classes=(1,)),
     "XA501": Case(bad_slice, seen=("Error rate", "n = 200", "for the 2 slices compared")),
+    "XA206": Case(biased_classes, "info", ("has a log loss", "below that of TemperatureScaling()")),
+    "XA404": Case(promised, seen=("With 95 % confidence for all 3 classes", "2: ", "are too few"), classes=(2,)),
+    "XA701": Case(unknown_inputs, seen=("keeps 95.0 % of the known rows", "of noise (AUROC 0.")),
     "XA601": Case(leak, seen=("2 rows", "calibration and test", "rows 17 and 300"), rows=(17, 300)),
     "XA601 coarse": Case(coarse, "info", ("probably just coarse",)),
     "XA601 rounded": Case(rounded_probabilities, "info", ("bit for bit",)),

@@ -120,6 +120,8 @@ def definitions(result: Json) -> list[Json]:
         "MCE": "the largest |accuracy_b - confidence_b| of any bin, however few its rows",
         "Temperature": "the T that minimises the NLL of logits / T on the rows that fit; above 1 the model was "
         "overconfident",
+        "Calibrator": "what turns the logits into those that are scored after calibration; the comparison is by "
+        "cross-validated NLL on rows that may be learnt from, never by ECE",
         "Interval": "95 %: Wilson's score interval for shares, mean ± 1.96 standard errors for losses",
         "n": "rows; with weights the effective number (Σw)²/Σw²",
         "Macro recall": "the unweighted mean of the recalls of the classes that have rows",
@@ -128,6 +130,18 @@ def definitions(result: Json) -> list[Json]:
         "Needed": "the fewest rows of a class with which a recall r can be promised with 95 % confidence: log 0.05 / "
         "log r",
     }
+    if goal["confidence"] is not None:
+        terms["Needed"] = (
+            f"the fewest rows with which the goal can be promised at a confidence of {goal['confidence']:g} for all "
+            "classes at once, each having its share of what may go wrong (Bonferroni)"
+        )
+        terms["Proven"] = (
+            "by exact bounds, Beta order statistics for a recall and tests in a fixed order for a precision"
+        )
+    if result["unknowns"] is not None:
+        terms["AUROC"] = (
+            "the share of pairs of a known and an unknown input of which the known one has the higher score"
+        )
     return [{"term": term, "meaning": meaning} for term, meaning in terms.items()]
 
 
