@@ -21,7 +21,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 KINDS = ("digits", "two", "hundred", "cross-fit", "missing", "one", "hostile", "weighted", "structured", "proven")
-_NAMES = {"temperature": "TemperatureScaling()", "structured": "StructuredScaling()", "beta": "BetaCalibration()"}
+_NAMES = {
+    "temperature": "TemperatureScaling()",
+    "structured": "StructuredScaling(form='matrix', intercept=None)",
+    "beta": "BetaCalibration()",
+}
 _ORDER = "the order of the classes in every row, and so the accuracy"
 _PRESERVES = {"temperature": _ORDER, "structured": "no order within a row, so the accuracy may change"}
 _PRESERVES["beta"] = "the order of the rows by their probability of class 1"
@@ -244,10 +248,7 @@ def _slice(column: str, kind: str, labels: list[str], p: Floats, y: Ints, rng: n
     return {"column": column, "kind": kind, "sampled": kind == "quantiles", "values": values}
 
 
-_ASSUMPTIONS = (
-    "New rows are drawn from the same law as those that chose the thresholds, independently of one another; "
-    "the calibrator was learnt on the same rows, which the statement leaves out of account."
-)
+_ASSUMPTIONS = "New rows are drawn from the same law as those that chose the thresholds, independently of one another."
 
 
 def _difference(losses: Floats) -> dict[str, Any]:
@@ -324,7 +325,7 @@ def _unknowns(known_z: Floats, rng: np.random.Generator) -> dict[str, Any]:
     edges = np.linspace(both.min(), both.max(), 31)
     known, unknown = (np.histogram(energy(logits), edges)[0] / len(logits) for logits in (known_z, z))
     source = {"name": "letters.npz", "format": "npz", "bytes": 52_992, "sha256": "60303ae22b998861" * 4, "rows": n + 3}
-    sentence = f"{n} rows of letters.npz, unknown to the model, beside the {len(known_z)} scored rows."
+    sentence = f"{n} rows of letters.npz beside the {len(known_z)} scored rows; higher means more like the known rows."
     return {
         "source": source,
         "rows": n,

@@ -621,6 +621,8 @@ def test_temperature_of_another_calibrator_is_told_and_not_used(open_page: Opene
         "T = 1.725 (standard error 0.046) is told, not used: the scores “after” come from structured scaling." in words
     )
     assert "it says that the model as it came was, on the whole, overconfident." in words
+    result["calibration"]["temperature"] = 0.95  # with a standard error of 0.046
+    assert "neither over- nor underconfident beyond chance." in open_page(result).inner_text("#reliability")
     result["calibration"] |= {"temperature": None, "reason": "no row with weight"}
     words = open_page(result).inner_text("#reliability")
     assert (
@@ -629,7 +631,7 @@ def test_temperature_of_another_calibrator_is_told_and_not_used(open_page: Opene
     result = sample("cross-fit")
     result["calibration"]["method"] = "vector"
     page = open_page(result)
-    assert "these are the two halves', told only as well" in page.inner_text("#reliability")
+    assert "these are of each alone, told only as well." in page.inner_text("#reliability")
     assert "Each half is scored with one that the other half taught." in page.inner_text("#reliability")
     assert "each half is judged with the calibrator and thresholds that the other half chose" in page.inner_text("main")
 
@@ -638,9 +640,8 @@ def test_calibrators_are_compared(open_page: Opened) -> None:
     result = sample("structured")
     page = open_page(result)
     own = page.inner_text("#reliability")
-    assert (
-        "The scores “after” come from StructuredScaling(), learnt from 898 rows, a random sample of those that" in own
-    )
+    assert "The scores “after” come from StructuredScaling(form='matrix', intercept=None), learnt from 898 rows" in own
+    assert "898 rows, a random sample of those that may be learnt from. It preserves" in own
     assert "It preserves no order within a row, so the accuracy may change." in own
     assert (
         "the default for so many classes and rows stays unless another is better beyond the 95\u00a0% interval" in own
@@ -650,11 +651,15 @@ def test_calibrators_are_compared(open_page: Opened) -> None:
     candidates = result["calibration"]["comparison"]["candidates"]
     shown = cells(page, "Calibrators compared, best first")
     assert [row[0].removesuffix(" used") for row in shown] == [c["name"] for c in candidates]
-    assert [row[0] for row in shown if row[0].endswith(" used")] == ["StructuredScaling() used"]
+    assert [row[0] for row in shown if row[0].endswith(" used")] == [
+        "StructuredScaling(form='matrix', intercept=None) used"
+    ]
     for row, candidate in zip(shown[:3], candidates[:3], strict=True):
         assert row[1] == f"{candidate['nll']['value']:.3f}"
         assert row[2] == short(candidate["change"]).replace("-", "−")
     assert shown[3][1:4] == ["— it wants a row of each class in every fold; got 4 of class 2", "—", "—"]
+    names = figure.locator("svg .mark text:first-of-type").all_text_contents()
+    assert names == ["✓ StructuredScaling", "EnsembleTemperature", "TemperatureScaling", "VectorScaling"]
     # The dashed line of "as it came" stands at 0, right of every disc: each of these calibrators lowers the loss.
     zero = figure.locator("svg line[stroke-dasharray]").bounding_box()
     discs = figure.locator("svg circle").evaluate_all("all => all.map((c) => c.getBoundingClientRect().right)")
@@ -726,12 +731,14 @@ def test_precisions_with_a_confidence_need_flagged_rows(open_page: Opened) -> No
     assert "fit positives of a class" not in words
 
 
-def test_a_promise_of_a_cross_fit_is_of_the_policy_s_thresholds(open_page: Opened) -> None:
+def test_a_promise_rests_on_rows_that_did_not_teach_the_calibrator(open_page: Opened) -> None:
     result = sample("structured")
-    said = "This is said of the policy's thresholds, chosen on all rows."
-    assert said not in open_page(result).inner_text("#thresholds")
+    assert "chosen on the fit rows but those that taught the calibrator;" in open_page(result).inner_text("#thresholds")
     result["design"]["mode"] = "cross-fit"
+    said = "The threshold shown is the policy's, chosen on all rows but those that taught the calibrator, so no row"
     assert said in open_page(result).inner_text("#thresholds")
+    result["thresholds"]["confidence"] = None
+    assert "the policy's, chosen on all rows, so no row" in open_page(result).inner_text("#thresholds")
 
 
 def test_without_a_confidence_the_table_shows_what_a_promise_would_need(open_page: Opened) -> None:

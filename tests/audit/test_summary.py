@@ -52,11 +52,12 @@ def test_unknown_inputs_are_told_where_they_could_be_scored(scores: bool) -> Non
     result = sample("structured")
     best = result["unknowns"]["scores"][0]
     best["auroc"] = {"value": 0.9876, "low": 0.98, "high": 0.995, "n": 640}
+    best["name"] = "max_logit"
     best["tpr"]["value"], best["fpr"]["value"] = 0.9491, 0.0266
     if not scores:
         result["unknowns"]["scores"] = []
     told = (
-        "Unknown inputs (letters.npz, 640 rows): told apart best by energy, AUROC 0.988 [0.980, 0.995]; where it "
+        "Unknown inputs (letters.npz, 640 rows): told apart best by max logit, AUROC 0.988 [0.980, 0.995]; where it "
         "accepts 94.9 % of the known rows, it accepts 2.7 % of these"
     )
     assert (told in printed(result)) == scores

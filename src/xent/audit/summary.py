@@ -80,9 +80,9 @@ def _thresholds(thresholds: Json) -> str:
 
 
 def _unknowns(unknowns: Json) -> str:
-    best = unknowns["scores"][0]
+    best, source = unknowns["scores"][0], unknowns["source"]["name"]
     return (
-        f"Unknown inputs ({unknowns['source']['name']}, {unknowns['rows']:,} rows): told apart best by {best['name']}, "
+        f"Unknown inputs ({source}, {unknowns['rows']:,} rows): told apart best by {best['name'].replace('_', ' ')}, "
         f"AUROC {_interval(best['auroc'])}; where it accepts {_percent(best['tpr']['value'])} of the known rows, it "
         f"accepts {_percent(best['fpr']['value'])} of these"
     )

@@ -174,7 +174,10 @@ def _plain(result: Mapping[str, Any]) -> str:
     ]
     if result["unknowns"] is not None:
         known = "known from unknown rows"
-        rows += [(f"AUROC of {s['name']}, {known}", estimate(s["auroc"])) for s in result["unknowns"]["scores"][:1]]
+        rows += [
+            (f"AUROC of {s['name'].replace('_', ' ')}, {known}", estimate(s["auroc"]))
+            for s in result["unknowns"]["scores"][:1]
+        ]
     table = "\n".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows)
     words = [f"{f['severity']} {f['code']}: {f['title']}. {f['seen']} {f['do']}" for f in result["findings"]]
     items = "\n".join(f"<li>{html.escape(w)}</li>" for w in words) or "<li>No finding.</li>"

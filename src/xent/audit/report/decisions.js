@@ -4,7 +4,6 @@ import { MOST_LINES, byValue, el, estimate, facts, figure, h3, note, number, p, 
 // The sections of decisions: thresholds of the known classes, and inputs of no known class.
 
 const percentage = (share) => `${Number((100 * share).toPrecision(8))} %`; // 0.95 as it was asked for: 95 %
-const positives = (weighted) => (weighted ? "Effective fit positives" : "Fit positives");
 
 // -------------------------------------------------------------------------------------------------------- 8 thresholds
 
@@ -14,7 +13,7 @@ export function thresholdSection(result) {
   const crossed = design.mode === "cross-fit";
   if (!t?.per_class?.length) return section("thresholds", "Thresholds and decisions", p(`No threshold was chosen: ${t?.reason ?? "none was asked for"}.`));
   const d = t.decision;
-  const promised = proof(t, crossed, weighted);
+  const promised = proof(t);
   const parts = [["exactly one class", d.one], ["several classes", d.several], ["no class", d.none]].map(([name, share]) => ({ name, share })); // prettier-ignore
   const outcome = figure(
     `What the policy decides${tag}`, "A row is decided when exactly one class reaches its threshold; the others go to a person or to a rule of your own.",
@@ -28,16 +27,17 @@ export function thresholdSection(result) {
     ["Accuracy where one class is left", estimate(d.accuracy_when_one)],
     ["Accuracy of the most probable class, all rows", estimate(d.argmax_accuracy)],
   ].map(([term, words]) => [`${term}${tag}`, words]));
+  const apart = t.confidence == null ? "" : " but those that taught the calibrator";
   const origin = crossed
-    ? `The threshold shown is the policy's, chosen on all rows, so no row is left to judge that very number on. The recalls, precisions, curves and outcomes below come from cross-fitting: each half is judged with the ${c.method === "temperature" ? "temperature" : "calibrator"} and thresholds that the other half chose. They say how well thresholds chosen in this way do on rows that did not choose them.`
-    : "It was chosen on the fit rows; recall and precision below come from rows that did not choose it.";
+    ? `The threshold shown is the policy's, chosen on all rows${apart}, so no row is left to judge that very number on. The recalls, precisions, curves and outcomes below come from cross-fitting: each half is judged with the ${c.method === "temperature" ? "temperature" : "calibrator"} and thresholds that the other half chose. They say how well thresholds chosen in this way do on rows that did not choose them.`
+    : `It was chosen on the fit rows${apart}; recall and precision below come from rows that did not choose it.`;
   return section("thresholds", "Thresholds and decisions",
     p(`For each class, the threshold on its calibrated probability that ${t.confidence == null ? "aims at" : "is proven to keep"} a ${t.target} of ${t.goal}. ${origin}${weighted ? " Recalls, precisions and shares are weighted; positives are effective numbers of rows." : ""}`),
     ...promised, outcome, accuracy, curveFigure(t, crossed, unit), thresholdTable(t, crossed, weighted)); // prettier-ignore
 }
 
 /** What is promised with a confidence, on which assumptions, and for which classes not; nothing where none was asked. */
-function proof(t, crossed, weighted) {
+function proof(t) {
   if (t.confidence == null) return [];
   const [recall, all] = [t.target === "recall", plural(t.per_class.length, "class", "classes")];
   const lacking = t.per_class.filter((k) => !k.proven);
@@ -46,23 +46,23 @@ function proof(t, crossed, weighted) {
   const [sure, goal] = [percentage(t.confidence), `a ${t.target} of at least ${t.goal}`];
   const which = proven === 1 ? "the one threshold given keeps" : lacking.length ? `all ${proven} thresholds given keep` : "all thresholds keep";
   const promise = proven
-    ? `With at least ${sure} probability over the draw of the rows that choose, ${which} ${goal} on new rows.${crossed ? " This is said of the policy's thresholds, chosen on all rows." : ""}`
+    ? `With at least ${sure} probability over the draw of the rows that choose, ${which} ${goal} on new rows.`
     : `For no class could ${goal} be proven with ${sure} confidence, so no threshold is given.`;
-  const unit = recall ? (weighted ? "effective fit positive" : "fit positive") : "flagged row";
+  const unit = recall ? "fit positive" : "flagged row";
   const price = needed == null ? "" : `A proof takes at least ${plural(needed, unit)} ${recall ? " of a class" : " (at or above a class's threshold)"}, corrected for asking ${all} at once. `;
   const none = !proven ? "" : lacking.length ? `${lacking.length} of ${all} ${lacking.length === 1 ? "has" : "have"} no proof and therefore no threshold: the policy never flags ${lacking.length === 1 ? "it" : "them"}.` : "Every class has its proof.";
   const own = { head: "Class", words: true, cell: (k) => k.name, key: (k) => k.name };
-  const had = { head: positives(weighted), cell: (k) => format.count(k.fit_positives), key: (k) => k.fit_positives };
+  const had = { head: "Fit positives", cell: (k) => format.count(k.fit_positives), key: (k) => k.fit_positives };
   const wants = { head: recall ? "Needed" : "Flagged rows needed", cell: (k) => number(k.needed, k.reason, format.count), key: (k) => k.needed };
   const why = { head: "Why there is none", words: true, cell: (k) => k.reason };
   const proof = { head: "Proof", words: true, cell: (k) => (k.proven ? status("proven", "ok") : status("no proof", "warning")), key: (k) => Number(k.proven) };
   const fewest = [...t.per_class].sort((a, b) => a.fit_positives - b.fit_positives);
   const lines = fewest.slice(0, MOST_LINES).map((k) => ({ name: k.name, n: k.fit_positives, proven: k.proven }));
   const about = `Hollow: no proof. The dashed line stands at what a proof takes. ${lines.length < fewest.length ? `The ${lines.length} classes with the fewest; the table has all.` : "Fewest first."}${lines.some((k) => k.n > 3 * needed) ? " Bars are cut at three times that." : ""}`;
-  const draw = (width) => countBars(lines, { width, needed, unit: had.head.toLowerCase() });
+  const draw = (width) => countBars(lines, { width, needed, unit: "fit positives" });
   return [
     el("p", { class: "lead" }, promise), p(`Assumed: ${t.assumptions}`), p(price, none),
-    recall && needed ? figure(`${had.head} of each class and what a proof takes`, about, draw, table("Fit positives and proofs", [own, had, wants, proof], fewest), { most: 640 }) : null,
+    recall && needed ? figure("Fit positives of each class and what a proof takes", about, draw, table("Fit positives and proofs", [own, had, wants, proof], fewest), { most: 640 }) : null,
     lacking.length ? table("Classes without a proof", [own, had, wants, why], lacking) : null,
   ].filter(Boolean); // prettier-ignore
 }
@@ -104,7 +104,7 @@ function thresholdTable(t, crossed, weighted) {
     { head: "Recall", cell: (k) => estimate(k.recall), key: (k) => value(k.recall) },
     { head: "Precision", cell: (k) => estimate(k.precision), key: (k) => value(k.precision) },
     { head: "Flagged", cell: (k) => number(k.flagged_share, k.proven === false ? "no threshold" : k.reason, share), key: (k) => k.flagged_share },
-    { head: positives(weighted), cell: (k) => format.count(k.fit_positives), key: (k) => k.fit_positives },
+    { head: weighted ? "Effective fit positives" : "Fit positives", cell: (k) => format.count(k.fit_positives), key: (k) => k.fit_positives },
     ...(empirical ? [{ head: "Needed to promise", cell: (k) => number(k.needed_positives, k.reason, format.count) }] : []),
   ];
   const sorted = [...t.per_class].sort((a, b) => byValue(a[t.target], b[t.target]));
@@ -156,7 +156,7 @@ export function unknownsSection({ unknowns: u }) {
   const lines = scores.map((s) => ({ name: plain(s.name), estimate: s.fpr }));
   const look = { title: "share of the unknown rows accepted", domain: [0, 1] };
   return section("unknowns", title, el("p", { class: "lead" }, u.sentence),
-    p(`Each score is a number made from a row's logits alone; for all of them, higher means more like the known rows. AUROC is the chance that a known row scores higher than an unknown one: 1 where all do, 0.5 where the score tells nothing. Each threshold is chosen to accept ${goal} of the known rows.`),
+    p(`AUROC is the chance that a known row scores higher than an unknown one: 1 where all do, 0.5 where the score tells nothing. Each threshold is to accept ${goal} of the known rows.`),
     facts([["Known rows", format.count(u.known_rows)], ["Unknown rows", format.count(u.rows)], ["Invalid unknown rows", format.count(u.invalid_rows)]]),
     overlap, numbers,
     figure("Unknown rows accepted by each score", `At the threshold that is to accept ${goal} of the known rows; further left is better.`, (width) => dots(lines, { width, ...look }), table("Thresholds of the scores", points, scores))); // prettier-ignore

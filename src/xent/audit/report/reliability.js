@@ -56,7 +56,7 @@ function calibratorWords(result) {
   const { calibration: c, design } = result;
   const { calibrator: own, comparison: k } = c;
   const { n } = unitsOf(result);
-  const [who, each] = design.mode === "cross-fit" ? ["The policy's calibrator is ", " Each half is scored with one that the other half taught."] : ["The scores “after” come from ", ""];
+  const [who, each] = design.mode === "cross-fit" ? ["The policy's calibrator is ", ` Each half is scored with one that the other half ${k.asked === "auto" ? "chose and " : ""}taught.`] : ["The scores “after” come from ", ""];
   const sample = ", a random sample of those that may be learnt from";
   const used = p(who, el("code", {}, own.name), `, learnt from ${plural(own.fit_rows, "row")}${own.sampled ? sample : ""}. It preserves ${own.preserves}.${each}`);
   if (!k.candidates.length) return [used, p(`Calibrators were not compared: ${k.reason}.`)];
@@ -67,7 +67,9 @@ function calibratorWords(result) {
     `Candidates are compared by ${k.folds}-fold cross-validation on ${plural(k.rows, "row")}${k.sampled ? sample : ""}. What counts is the log loss of rows that a candidate did not learn from, ` +
       `never ECE, which a model that always says the class shares brings to 0. ${role} The least of several estimates is a little too low: quote the scores above instead.`,
   );
-  const lines = k.candidates.map((one) => ({ name: `${one.chosen ? "✓ " : ""}${one.name.replace(/\(\)$/, "")}`, estimate: one.change, tone: one.chosen ? "after" : "soft" }));
+  const kind = ({ name }) => name.split("(")[0];
+  const brief = (one) => (k.candidates.filter((other) => kind(other) === kind(one)).length > 1 ? one.name : kind(one)); // room for names is scarce
+  const lines = k.candidates.map((one) => ({ name: `${one.chosen ? "✓ " : ""}${brief(one)}`, estimate: one.change, tone: one.chosen ? "after" : "soft" }));
   const ends = lines.flatMap(({ estimate: e }) => (e.value == null ? [] : [e.low ?? e.value, e.high ?? e.value]));
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
   const room = 0.04 * (high - low) || 0.01;
@@ -96,7 +98,8 @@ function temperatureWords(result) {
   const end = c.converged === false ? " The fit did not converge: this is where it stopped, not where the NLL is smallest." : "";
   const chosen = c.converged === false ? "sought" : "chosen";
   const origin = `One number, ${chosen} on ${plural(c.fit_rows, "row")} by the smallest NLL`;
-  const lean = T > 1 ? "overconfident" : T < 1 ? "underconfident" : "neither over- nor underconfident";
+  const even = Math.abs(T - 1) <= 2 * (c.standard_error || 0.01); // as in the verdict
+  const lean = even ? "neither over- nor underconfident beyond chance" : T > 1 ? "overconfident" : "underconfident";
   const words = told
     ? p(`T = ${format.number(T)}${error} is told, not used: the scores “after” come from ${methodOf(result)}. ${origin}, it says that the model as it came was, on the whole, ${lean}.${end}`)
     : p(`Every ${score} is divided by T = ${format.number(T)}${error}, ${effect}. ${origin}; it leaves the order of the classes in a row as it was, and so accuracy too.${end}`);
@@ -108,5 +111,5 @@ function temperatureWords(result) {
     { head: "Standard error", cell: (f) => number(f.standard_error, f.reason) },
     { head: "Fit rows", cell: (f) => format.count(f.fit_rows) },
   ];
-  return [words, p(told ? "T above was fitted on all rows; these are the two halves', told only as well." : "Cross-fit: each half was scored with the temperature that the other half chose. T above is the policy's, fitted on all rows."), table("The temperature of each half", columns, fits)];
+  return [words, p(told ? "T above is of both halves together; these are of each alone, told only as well." : "Cross-fit: each half was scored with the temperature that the other half chose. T above is the policy's, fitted on rows of both."), table("The temperature of each half", columns, fits)];
 }
