@@ -76,7 +76,7 @@ function calibratorWords(result) {
   const look = { title: "change of the log loss, nats", domain: [low - room, high + room], reference: { value: 0, words: "as it came" }, one: format.number, n };
   const nats = (e) => estimate(e, format.number);
   const columns = [
-    { head: "Calibrator", words: true, cell: (one) => (one.chosen ? [one.name, " ", status("used", "ok")] : one.name) },
+    { head: "Calibrator", words: true, cell: (one) => (one.chosen ? [brief(one), " ", status("used", "ok")] : brief(one)) },
     { head: "Log loss, nats", cell: (one) => number(value(one.nll), one.nll.reason), key: (one) => value(one.nll) },
     { head: "Change", cell: (one) => (one.reason ? "—" : nats(one.change)), key: (one) => value(one.change) },
     { head: "Behind the best", cell: (one) => (one.reason ? "—" : nats(one.behind)), key: (one) => value(one.behind) },
