@@ -92,7 +92,7 @@ def test_few_rows_are_not_compared():
 
 
 def test_an_unknown_calibrator_is_refused():
-    with pytest.raises(OptionError, match="calibrator must be one of temperature, .*; got 'magic'"):
+    with pytest.raises(OptionError, match=r"calibrator must be one of temperature, .*; got 'magic'"):
         Options(calibrator="magic")
 
 
@@ -100,7 +100,7 @@ def test_a_calibrator_that_cannot_take_zeros_says_so():
     logits, label = calibrated(400, 3)
     probs = softmax(logits)
     probs[3] = [0.0, 0.5, 0.5]
-    with pytest.raises(OptionError, match="StructuredScaling.fit: logits must be finite; got -inf"):
+    with pytest.raises(OptionError, match=r"StructuredScaling\.fit: logits must be finite; got -inf"):
         audit(
             ArraySource(probs, np.where(np.arange(400) == 3, 1, label), kind="probs"), Options(calibrator="structured")
         )

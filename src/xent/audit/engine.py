@@ -136,13 +136,15 @@ class Audit:
         self.before, self.after = Measured(n_classes, options.n_bins), Measured(n_classes, options.n_bins)
         self.loss_change = LossChange()
         self.before_histogram, self.after_histogram = OddsHistogram(n_classes), OddsHistogram(n_classes)
+        self.by_class_before = ScoreSums(n_classes, 1)
         self.by_class, self.by_predicted = ScoreSums(n_classes, 1), ScoreSums(n_classes, 1)
         self.confusion = Confusion(n_classes) if n_classes <= Confusion.MAX_CLASSES else None
         self.worst, self.loss_share = WorstRows(), LossShare()
         #: The thresholds that each fit chose, (K,), NaN for a class without one; like ``fits``, the policy's come last.
         self.thresholds: list[NDArray[np.float64]] = []
-        #: How the policy's thresholds were chosen, class by class.
+        #: How the policy's thresholds were chosen, class by class, and on how many (effective) rows of the class.
         self.choices: list[Chosen] = []
+        self.choosing_positives = np.zeros(n_classes)
         #: By fit and class, of the rows that chose thresholds for others: what missed the goal, and all.
         of_fits = len(self.samples), n_classes
         self.chosen_misses, self.chosen_weight = np.zeros(of_fits), np.zeros(of_fits)
@@ -185,7 +187,8 @@ class Audit:
             self.score_weight += np.bincount(scored.target, weights(scored), self.n_classes)
             if len(scored.row):
                 scores = backend_for(scored.logits).row_scores(scored.logits, scored.target)
-                self.before.add(scores, weights(scored))
+                target_prob, bins = self.before.add(scores, weights(scored))
+                self.by_class_before.add(scored.target, scores, target_prob, weights(scored), np.zeros_like(bins))
                 self.before_histogram.add(scored.logits, 1.0, scored.target, scored.weight)
                 self.facts.zero_target.add(scored.row[np.isinf(scores.nll)], scored.target[np.isinf(scores.nll)])
         self._check_rows()
@@ -337,6 +340,7 @@ class Audit:
             check.step()
         chosen_edges = [each.choose_all(goal, proposal) for each, proposal in zip(histograms, proposals, strict=True)]
         self.choices = chosen_edges[-1]
+        self.choosing_positives = histograms[-1].hits.sum(axis=1)
         self.thresholds = [
             np.array([each.threshold(choice.edge, goal) for choice in edges])
             for each, edges in zip(histograms, chosen_edges, strict=True)

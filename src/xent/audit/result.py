@@ -147,8 +147,8 @@ def _classes(audit: Audit, names: tuple[str, ...]) -> list[Json]:
 def _scores(audit: Audit) -> Json:
     return {
         "baseline": _baseline(audit),
-        "before": _proper(audit.before, audit.before_histogram, audit),
-        "after": _proper(audit.after, audit.after_histogram, audit),
+        "before": _proper(audit.before, audit.before_histogram, audit.by_class_before, audit),
+        "after": _proper(audit.after, audit.after_histogram, audit.by_class, audit),
     }
 
 
@@ -166,7 +166,7 @@ def _baseline(audit: Audit) -> Json:
     }
 
 
-def _proper(measured: Measured, histogram: OddsHistogram, audit: Audit) -> Json:
+def _proper(measured: Measured, histogram: OddsHistogram, by_class: ScoreSums, audit: Audit) -> Json:
     total = measured.total
     nll = total.mean_nll()
     brier = total.mean_brier()
@@ -188,7 +188,7 @@ def _proper(measured: Measured, histogram: OddsHistogram, audit: Audit) -> Json:
             "remainder": number(brier.value - (reliability - resolution + uncertainty)),
         },
         "top_k": [{"k": k, "accuracy": estimate(wilson(measured.ranks.within(k), n))} for k in ks],
-        "macro_recall": estimate(_macro_recall(audit.by_class)),
+        "macro_recall": estimate(_macro_recall(by_class)),
     }
 
 

@@ -56,14 +56,19 @@ def _threshold(audit: Audit, k: int, name: str, curve: bool) -> Json:
     """Return a class's threshold in the policy, and what thresholds so chosen do on rows that did not choose them."""
     goal = audit.options.goal
     chosen = number(audit.thresholds[-1][k])
-    positives = effective_size(float(audit.fit_weight[k]), float(audit.fit_weight_squares[k]))
-    flagged, found = float(audit.flagged[:, k].sum()), float(audit.flagged_own[:, k].sum())
-    own = float(audit.score_weight[k])
+    judged = _judged(audit, k)
+    flagged, found = float(audit.flagged[judged, k].sum()), float(audit.flagged_own[judged, k].sum())
+    own, every = float(audit.own[judged, k].sum()), float(audit.own[judged].sum())
     recall, precision = missing(NO_ROW), missing("no scored row reaches the threshold")
     if own > 0:
-        recall = wilson(found / own, audit.by_class.size(k))
+        recall = wilson(found / own, audit.by_class.size(k) if judged.all() else own)
     if flagged > 0:
-        precision = wilson(found / flagged, effective_size(flagged, float(audit.flagged_squares[:, k].sum())))
+        precision = wilson(found / flagged, effective_size(flagged, float(audit.flagged_squares[judged, k].sum())))
+    if not judged.any():
+        recall = precision = missing("no threshold was proven on rows other than those that are scored")
+    positives = effective_size(float(audit.fit_weight[k]), float(audit.fit_weight_squares[k]))
+    if goal.confidence is not None:
+        positives = float(audit.choosing_positives[k])  # there are no weights
     result: Json = {
         "index": k,
         "name": name,
@@ -74,12 +79,25 @@ def _threshold(audit: Audit, k: int, name: str, curve: bool) -> Json:
         "proven": None if goal.confidence is None else chosen is not None,
         "recall": estimate(recall),
         "precision": estimate(precision),
-        "flagged_share": number(min(flagged / audit.score_weight.sum(), 1.0)),
+        "flagged_share": number(min(flagged / every, 1.0)) if every > 0 else None,
         "curve": _curve(audit.after_histogram, k) if curve else [],
     }
     if chosen is None:
         result["reason"] = audit.choices[k].reason
+    elif not judged.any():
+        result["reason"] = recall.reason
     return result
+
+
+def _judged(audit: Audit, k: int) -> NDArray[np.bool_]:
+    """Say which fits' thresholds are judged on rows that did not choose them: with a promise, those that were proven.
+
+    Without one a class that no threshold serves is never flagged, which is its recall: all count.
+    """
+    fits = audit.own.shape[0]
+    if audit.options.goal.confidence is None:
+        return np.ones(fits, dtype=np.bool_)
+    return ~np.isnan([audit.thresholds[number][k] for number in range(fits)])
 
 
 def _curve(histogram: OddsHistogram, k: int) -> list[Json]:

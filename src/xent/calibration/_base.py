@@ -231,7 +231,8 @@ class Calibrator:
     __hash__ = None  # type: ignore[assignment]  # it changes when it is fitted
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items() if name != "ignore_index")
+        default = type(self)().get_params()
+        inside = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items() if value != default[name])
         return f"{type(self).__name__}({inside})"
 
     # As JSON, as code, as a module ----------------------------------------------------------------------------------
