@@ -740,9 +740,9 @@ def test_precisions_with_a_confidence_need_flagged_rows(open_page: Opened) -> No
 
 def test_a_promise_rests_on_rows_that_did_not_teach_the_calibrator(open_page: Opened) -> None:
     result = sample("structured")
-    assert "chosen on the fit rows but those that taught the calibrator;" in open_page(result).inner_text("#thresholds")
+    assert "chosen on the fit rows that did not teach the calibrator;" in open_page(result).inner_text("#thresholds")
     result["design"]["mode"] = "cross-fit"
-    said = "The threshold shown is the policy's, chosen on all rows but those that taught the calibrator, so no row"
+    said = "The threshold shown is the policy's, chosen on all rows that did not teach the calibrator, so no row"
     assert said in open_page(result).inner_text("#thresholds")
     result["thresholds"]["confidence"] = None
     assert "the policy's, chosen on all rows, so no row" in open_page(result).inner_text("#thresholds")

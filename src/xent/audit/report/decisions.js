@@ -27,7 +27,7 @@ export function thresholdSection(result) {
     ["Accuracy where one class is left", estimate(d.accuracy_when_one)],
     ["Accuracy of the most probable class, all rows", estimate(d.argmax_accuracy)],
   ].map(([term, words]) => [`${term}${tag}`, words]));
-  const apart = t.confidence == null ? "" : " but those that taught the calibrator";
+  const apart = t.confidence == null ? "" : " that did not teach the calibrator";
   const origin = crossed
     ? `The threshold shown is the policy's, chosen on all rows${apart}, so no row is left to judge that very number on. The recalls, precisions, curves and outcomes below come from cross-fitting: each half is judged with the ${c.method === "temperature" ? "temperature" : "calibrator"} and thresholds that the other half chose. They say how well thresholds chosen in this way do on rows that did not choose them.`
     : `It was chosen on the fit rows${apart}; recall and precision below come from rows that did not choose it.`;
