@@ -62,7 +62,8 @@ def test_python_in_pages(page):
 
 
 def test_the_guide_names_every_finding():
-    source = pathlib.Path(importlib.import_module("xent.audit.findings").__file__).read_text(encoding="utf-8")
+    folder = pathlib.Path(importlib.import_module("xent.audit.findings").__file__).parent
+    source = "".join(module.read_text(encoding="utf-8") for module in folder.glob("*.py"))
     guide = (ROOT / "docs" / "guide" / "audit.md").read_text(encoding="utf-8")
     assert set(re.findall(r'"(XA\d+)"', source)) == set(re.findall(r"^\| (XA\d+)", guide, re.MULTILINE))
 
@@ -83,7 +84,7 @@ def commands():
 
 @pytest.fixture(scope="module")
 def predictions(tmp_path_factory):
-    """The table that the pages' commands speak of."""
+    """The tables that the pages' commands speak of."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -100,6 +101,7 @@ def predictions(tmp_path_factory):
         "age": random.uniform(0, 90, n),
     }
     pq.write_table(pa.table(table), folder / "predictions.parquet")
+    pq.write_table(pa.table({"logits": list(random.normal(size=(500, 3)))}), folder / "unknowns.parquet")
     return folder
 
 
