@@ -240,6 +240,8 @@ def brier_score(
     ShapeError, DtypeError, TargetError, OptionError
         As :func:`entropy`, and for a target that is neither a class nor a distribution.
 
+    Notes
+    -----
     Source: Brier 1950 (doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2).
 
     Examples

@@ -143,9 +143,9 @@ class VectorScaling(_Affine):
     Notes
     -----
     Fitting c·z gives the same probabilities as fitting z. A class without rows keeps a probability above 0: over the
-    rows of the fit its probabilities sum to l2 · |bias_k|. A row with an infinite logit has no finite result. Source:
-    Guo et al. 2017 (arXiv:1706.04599). Sibling: :class:`StructuredScaling` in its vector form, whose strengths are
-    chosen.
+    rows of the fit its probabilities sum to ``l2 · |bias_k|``. A row with an infinite logit has no finite result.
+    Source: Guo et al. 2017 (arXiv:1706.04599). Sibling: :class:`StructuredScaling` in its vector form, whose strengths
+    are chosen.
 
     Examples
     --------
@@ -215,10 +215,10 @@ class MatrixScaling(_Affine):
     Notes
     -----
     K (K + 1) numbers are learnt; :class:`StructuredScaling` learns no more of them than the rows call for. As this is
-    linear in z, it can be folded into the last layer of a network. Fitting c·z gives the same probabilities as
-    fitting z. A class without rows keeps a probability above 0: over the rows of the fit its probabilities sum to
-    intercept · |bias_k|. A row with an infinite logit has no finite result. Source: Guo et al. 2017 (arXiv:1706.04599);
-    the penalty: Kull et al. 2019 (arXiv:1910.12656).
+    linear in z, it can be folded into the last layer of a network. Fitting c·z gives the same probabilities as fitting
+    z. A class without rows keeps a probability above 0: over the rows of the fit its probabilities sum to ``intercept ·
+    |bias_k|``. A row with an infinite logit has no finite result. Source: Guo et al. 2017 (arXiv:1706.04599); the
+    penalty: Kull et al. 2019 (arXiv:1910.12656).
 
     Examples
     --------
@@ -292,8 +292,8 @@ class DirichletCalibration(MatrixScaling):
     Notes
     -----
     It depends on the probabilities as they are: fitting c·z is another family of maps than fitting z. A class without
-    rows keeps a probability above 0: over the rows of the fit its probabilities sum to intercept · |bias_k|. A row with
-    an infinite logit has no finite result. Source: Kull et al. 2019 (arXiv:1910.12656). Sibling:
+    rows keeps a probability above 0: over the rows of the fit its probabilities sum to ``intercept · |bias_k|``. A row
+    with an infinite logit has no finite result. Source: Kull et al. 2019 (arXiv:1910.12656). Sibling:
     :class:`StructuredScaling`.
 
     Examples
@@ -382,8 +382,9 @@ class StructuredScaling(_Affine):
     a row, side by side, lie in several folds and so make the choice too bold: give them once, with a weight.
 
     A number added to a row changes nothing; fitting c·z gives the same probabilities as fitting z. A class without rows
-    keeps a probability above 0: over the rows of the fit its probabilities sum to intercept · |bias_k|. A row with an
-    infinite logit has no finite result. Memory beyond the logits: some 20 MB, and where strengths are chosen 60 more.
+    keeps a probability above 0: over the rows of the fit its probabilities sum to ``intercept · |bias_k|``. A row with
+    an infinite logit has no finite result. Memory beyond the logits: some 20 MB, and where strengths are chosen 60
+    more.
 
     Source: Berta, Holzmüller, Jordan & Bach 2025 (arXiv:2511.03685), there with fixed strengths. Sibling:
     :class:`TemperatureScaling`, which keeps the order of the classes.

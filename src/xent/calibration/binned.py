@@ -283,7 +283,7 @@ def ece(
     debiased: bool = False,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Return the expected calibration error: Σ_b (n_b/n) |accuracy_b - confidence_b| over bins of confidence.
+    """Return the expected calibration error: ``Σ_b (n_b/n) |accuracy_b - confidence_b|`` over bins of confidence.
 
     Parameters
     ----------
@@ -362,7 +362,7 @@ def mce(
     kind: Kind = "top-label",
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Return the maximum calibration error: the largest |accuracy_b - confidence_b| of a bin that holds a row.
+    """Return the maximum calibration error: the largest ``|accuracy_b - confidence_b|`` of a bin that holds a row.
 
     Parameters, errors and edge behaviour are those of :func:`ece`; classwise it is the largest of any class. A bin of
     one row counts as much as any other, so the number says little without the bins of :func:`calibration_error`.

@@ -37,10 +37,10 @@ class CalibrationTest:
 def ks_test(
     y_true: ArrayLike, y_prob: ArrayLike, *, kind: str = "binary", sample_weight: ArrayLike | None = None
 ) -> CalibrationTest:
-    """Kolmogorov-Smirnov test of calibration: deviation = max_t |mean of (y - p) 1{p ≤ t}|.
+    """Kolmogorov-Smirnov test of calibration: ``max_t |mean of (y - p) 1{p ≤ t}|``.
 
     Sorted by probability, the sums of y - p of a calibrated model are a martingale; divided by
-    √(Σ w² p(1 - p)) / Σ w their largest absolute value tends to max |B(t)| of a Brownian motion over [0, 1]:
+    √(Σ w² p(1 - p)) / Σ w their largest absolute value tends to ``max |B(t)|`` of a Brownian motion over [0, 1]:
     P(> x) = 4 Σ_{k≥0} (-1)^k Φ(-(2k + 1) x).
 
     Parameters
@@ -95,7 +95,7 @@ def ks_test(
 def kuiper_test(
     y_true: ArrayLike, y_prob: ArrayLike, *, kind: str = "binary", sample_weight: ArrayLike | None = None
 ) -> CalibrationTest:
-    """Kuiper test of calibration: deviation = max over intervals of |mean of (y - p) 1{s < p ≤ t}|.
+    """Kuiper test of calibration: over intervals, ``max |mean of (y - p) 1{s < p ≤ t}|``.
 
     That is the range, maximum less minimum, of the sums that :func:`ks_test` looks at, and tends to the range of a
     Brownian motion: P(> x) = 8 Σ_{k≥1} (-1)^{k-1} k Φ(-k x). It finds more than :func:`ks_test` where frequencies are

@@ -46,7 +46,7 @@ def smooth_ece(
     sample_weight: ArrayLike | None = None,
     seed: int = 0,
 ) -> SmoothCalibrationError:
-    """Smooth calibration error: smECE_σ = ∫ |E[K_σ(t, p) (y - p)]| dt over t in [0, 1].
+    """Smooth calibration error: ``smECE_σ = ∫ |E[K_σ(t, p) (y - p)]| dt`` over t in [0, 1].
 
     K_σ is the Gaussian kernel reflected at 0 and 1: all of a row's mass stays inside. Smoothing more can only lessen
     smECE_σ, so exactly one σ equals its own smECE_σ; that is the bandwidth unless one is given. The result never

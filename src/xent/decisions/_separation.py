@@ -62,6 +62,8 @@ def fit_threshold(scores_in: ArrayLike, tpr: float = 0.95, confidence: float | N
         Scores that are not (n,); not real numbers; shares out of range; too few rows for the confidence (the message
         says how many are needed); too many NaN.
 
+    Notes
+    -----
     Source: order statistics: David & Nagaraja 2003, §7.1 (doi:10.1002/0471722162).
 
     Examples
@@ -130,6 +132,8 @@ def evaluate(scores_in: ArrayLike, scores_out: ArrayLike, *, tpr: float = 0.95) 
     ShapeError, DtypeError, OptionError
         Scores that are not one number a row; not real numbers; ``tpr`` out of range.
 
+    Notes
+    -----
     Source: DeLong, DeLong & Clarke-Pearson 1988 (doi:10.2307/2531595); Sun & Xu 2014 (doi:10.1109/LSP.2014.2337313).
 
     Examples

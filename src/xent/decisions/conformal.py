@@ -275,6 +275,8 @@ class ConformalClassifier:
         OptionError, ImportError
             A confidence outside (0, 1); no :meth:`fit` before; SciPy is missing.
 
+        Notes
+        -----
         Source: Vovk 2012 (arXiv:1209.2673).
 
         Examples
@@ -326,6 +328,8 @@ class ConformalClassifier:
         ShapeError, DtypeError, TargetError, OptionError
             As :meth:`fit` and :meth:`predict_set`.
 
+        Notes
+        -----
         Source: coverage by set size: Angelopoulos et al. 2021 (arXiv:2009.14193).
 
         Examples

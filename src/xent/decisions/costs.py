@@ -35,7 +35,7 @@ def bayes_threshold(
 
     t = (FP - TN) / ((FP - TN) + (FN - TP)): at a probability p of being positive, flagging costs p·TP + (1 - p)·FP and
     not flagging p·FN + (1 - p)·TN. It is the best threshold only on calibrated probabilities: calibrate first, or
-    choose it from rows with :func:`xent.decisions.operating_points.threshold_at`.
+    choose it from rows with :func:`xent.decisions.threshold_at`.
 
     Parameters
     ----------

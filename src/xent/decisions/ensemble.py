@@ -157,6 +157,8 @@ def mean_logits(logits: ArrayLike) -> Float64:
     --------
     mean_probs : the arithmetic mean, in which one member cannot rule a class out.
 
+    Notes
+    -----
     Source: Hinton 2002, products of experts (doi:10.1162/089976602760128018).
 
     Examples
@@ -229,6 +231,8 @@ def mutual_information(logits: ArrayLike) -> Float64:
     -------
     float64 (n,) in [0, log min(M, K)]; 0 where all members agree, as one member does.
 
+    Notes
+    -----
     Source: Houlsby et al. 2011 (arXiv:1112.5745).
 
     Examples
@@ -283,6 +287,8 @@ def disagreement(logits: ArrayLike) -> Float64:
     float64 (n,) in [0, 1]: 0 where all predict the same class, 1 where no two do. It sees predictions only:
     :func:`mutual_information` sees probabilities.
 
+    Notes
+    -----
     Source: Skalak 1996; Kuncheva & Whitaker 2003 (doi:10.1023/A:1022859003006).
 
     Examples

@@ -89,6 +89,8 @@ def max_softmax(logits: ArrayLike, *, temperature: float = 1.0) -> Float64:
     ShapeError, DtypeError, OptionError
         Logits that are not (n, K); not real numbers; a temperature that is not above 0.
 
+    Notes
+    -----
     Source: Hendrycks & Gimpel 2017 (arXiv:1610.02136); temperature: Liang, Li & Srikant 2018 (arXiv:1706.02690).
 
     Examples
@@ -148,6 +150,8 @@ def max_logit(logits: ArrayLike) -> Float64:
     ShapeError, DtypeError
         Logits that are not (n, K); not real numbers.
 
+    Notes
+    -----
     Source: Hendrycks et al. 2022 (arXiv:1911.11132).
 
     Examples
@@ -185,6 +189,8 @@ def energy(logits: ArrayLike, *, temperature: float = 1.0) -> Float64:
     ShapeError, DtypeError, OptionError
         Logits that are not (n, K); not real numbers; a temperature that is not above 0.
 
+    Notes
+    -----
     Source: Liu et al. 2020 (arXiv:2010.03759).
 
     Examples
@@ -252,6 +258,8 @@ def margin(logits: ArrayLike) -> Float64:
     ShapeError, DtypeError
         Logits that are not (n, K), or of one class; not real numbers.
 
+    Notes
+    -----
     Source: Scheffer, Decomain & Wrobel 2001 (doi:10.1007/3-540-44816-0_31).
 
     Examples
@@ -299,6 +307,8 @@ def gen(logits: ArrayLike, *, gamma: float = 0.1, top: int = 100, temperature: f
     ShapeError, DtypeError, OptionError
         Logits that are not (n, K); not real numbers; γ, ``top`` or a temperature out of range.
 
+    Notes
+    -----
     Source: Liu, Lochman & Zach 2023 (doi:10.1109/CVPR52729.2023.02293).
 
     Examples

@@ -136,7 +136,7 @@ def threshold_at(
         beta > 0: the threshold of the greatest F = (1 + β²) TP / ((1 + β²) TP + β² FN + FP).
     cost
         (2, 2), ``cost[true, decided]`` = [[true negative, false positive], [false negative, true positive]] in any one
-        unit: the threshold of least cost. :func:`xent.decisions.costs.bayes_threshold` needs no rows where the
+        unit: the threshold of least cost. :func:`xent.decisions.bayes_threshold` needs no rows where the
         probabilities are calibrated.
     cost_at_most
         What is promised of ``cost``: the expected cost per row. With ``confidence`` only, there required; of all

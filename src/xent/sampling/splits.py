@@ -55,7 +55,7 @@ class Split:
 
     @property
     def labels(self) -> NDArray[np.str_]:
-        """The name of each row's side (n,): a column for a table, such as ``xent audit --split`` reads."""
+        """The name of each row's side (n,), a column for a table such as ``xent audit --split`` reads."""
         return np.array(self.names)[self.side]
 
     def __str__(self) -> str:
