@@ -129,11 +129,14 @@ def check_distributions(function: str, argument: str, values: Array) -> Float64:
     if wrong.any():
         where = np.unravel_index(int(wrong.argmax()), wrong.shape)
         got = f"{values[where].min():g}" if negative[where] else f"a sum of {sums[where]:g}"
+        hint = "several independent labels a row are for binary_cross_entropy; logits are for softmax first"
+        if not negative[where] and abs(sums[where] - 1.0) <= 1e-2:
+            hint = "rounded probabilities: divide each row by its sum"
         raise TargetError(
             function,
             f"{argument} must be non-negative and sum to 1 over the classes; got {got} at row {int(wrong.argmax())} "
             f"({int(wrong.sum())} such rows)",
-            "several independent labels a row are for binary_cross_entropy; logits are for softmax first",
+            hint,
         )
     return sums
 
@@ -179,14 +182,35 @@ def weights(function: str, argument: str, values: ArrayLike, shape: tuple[int, .
     return result
 
 
-def positive(function: str, argument: str, value: float) -> float:
+def sample_weights(function: str, values: ArrayLike, shape: tuple[int, ...]) -> Float64:
+    """Return weights of rows or entries, having checked that each is 0 or has a square that is a number.
+
+    The effective number of rows, variances and pools multiply weights with one another.
+    """
+    result = weights(function, "sample_weight", values, shape)
+    if result.size > 0 and not (result.max() <= 1e100 and result.min(where=result > 0, initial=1.0) >= 1e-100):
+        wrong = result[(result > 1e100) | ((result > 0) & (result < 1e-100))].flat[0]
+        raise OptionError(
+            function,
+            f"sample_weight must be 0 or lie in [1e-100, 1e100]; got {wrong:g}",
+            "divide them by the largest, and set to 0 what is then too small to matter",
+        )
+    return result
+
+
+def seed(function: str, value: int) -> int:
+    """Return a seed as an int, having checked it."""
+    if not (isinstance(value, (int, np.integer)) and 0 <= value < 2**63):
+        raise OptionError(function, f"seed must be an integer in [0, 2^63); got {value!r}", "0 is as good as any")
+    return int(value)
+
+
+def positive(function: str, argument: str, value: float, hint: str = "1.0 changes nothing") -> float:
     """Return ``value`` as a float, having checked that it is a finite number above 0, its reciprocal too."""
     number = finite(value) and value > 0
     if not (number and math.isfinite(1.0 / float(value))):
         raise OptionError(
-            function,
-            f"{argument} must be a finite number above {'1e-308' if number else '0'}; got {value!r}",
-            "1.0 changes nothing",
+            function, f"{argument} must be a finite number above {'1e-308' if number else '0'}; got {value!r}", hint
         )
     return float(value)
 

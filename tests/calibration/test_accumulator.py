@@ -264,6 +264,8 @@ def test_options_are_refused(options, words):
         (lambda m: m.merge(CalibrationError(7)), OptionError, "merge: other must have n_bins=15.*got 7, 'top-label'"),
         (lambda m: m.merge(CalibrationError(kind="binary")), OptionError, "merge: other must .*got 15, 'binary'"),
         (lambda m: m.merge(CalibrationError(n_classes=4)), OptionError, "and n_classes=3; got 15, 'top-label' and 4"),
+        (lambda m: m.merge(3), DtypeError, "merge: other must be a CalibrationError; got int"),
+        (lambda m: m.from_state({"kind": "binary"}), OptionError, "from_state: state must hold 'n_classes'; it is"),
         (
             lambda m: m.from_state(m.state() | {"sums": np.zeros((4, 2, 15))}),
             ShapeError,

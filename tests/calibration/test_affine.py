@@ -365,11 +365,17 @@ def test_where_classes_are_biased_it_mends_them():
 @pytest.mark.parametrize(
     ("calibrator", "words"),
     [
-        (VectorScaling(l2=0.0), "VectorScaling: l2 must be a finite number above 0; got 0.0"),
-        (MatrixScaling(off_diagonal=-1.0), "MatrixScaling: off_diagonal must be a finite number above 0; got -1.0"),
-        (DirichletCalibration(intercept=math.inf), "DirichletCalibration: intercept must be a finite number above 0"),
-        (StructuredScaling(diagonal="many"), "StructuredScaling: diagonal must be a finite number above 0; got 'many'"),
-        (StructuredScaling(form="full"), "StructuredScaling: form must be 'matrix' or 'vector'; got 'full'"),
+        (VectorScaling(l2=0.0), "VectorScaling.fit: l2 must be a finite number above 0; got 0.0"),
+        (MatrixScaling(off_diagonal=-1.0), "MatrixScaling.fit: off_diagonal must be a finite number above 0; got -1.0"),
+        (
+            DirichletCalibration(intercept=math.inf),
+            "DirichletCalibration.fit: intercept must be a finite number above 0",
+        ),
+        (
+            StructuredScaling(diagonal="many"),
+            "StructuredScaling.fit: diagonal must be a finite number above 0; got 'many'",
+        ),
+        (StructuredScaling(form="full"), "StructuredScaling.fit: form must be 'matrix' or 'vector'; got 'full'"),
     ],
     ids=repr,
 )

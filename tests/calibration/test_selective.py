@@ -175,9 +175,9 @@ def test_no_rows():
 def test_messages(monkeypatch):
     y, probs = [0, 1], [[0.6, 0.4], [0.2, 0.8]]
     for arguments, error, message in [
-        ({"y_prob": [0.6, 0.4]}, ShapeError, r"y_prob must have shape \(n, K\), classes last; got shape \(2,\)"),
+        ({"y_prob": [0.6, 0.4]}, ShapeError, r"y_prob must have shape \(rows, classes\); got \(2,\)"),
         ({"y_true": [0, 2]}, TargetError, r"y_true must lie in \[0, 1\]; got 2 at row 1 \(1 such rows\)"),
-        ({"y_true": ["a", "b"]}, DtypeError, r"y_true must be integers or booleans; got dtype <U1"),
+        ({"y_true": ["a", "b"]}, DtypeError, r"y_true must be class indices, integers; got dtype <U1"),
         ({"y_prob": [[2.0, 1.0], [0.0, 1.0]]}, TargetError, r"y_prob must be non-negative and sum to 1"),
         ({"confidence": [0.1]}, ShapeError, r"confidence must have shape \(2,\), one number a row; got shape \(1,\)"),
         (

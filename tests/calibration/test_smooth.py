@@ -203,12 +203,12 @@ MESSAGES = [
     (
         {"y_true": [0, 1], "y_prob": [0.1, 0.2, 0.3]},
         ShapeError,
-        r"^smooth_ece: y_true must have shape \(3,\), one label a row of y_prob; got shape \(2,\)\n\nhint: the order",
+        r"^smooth_ece: y_true must have shape \(3,\), one class index a row of y_prob; got \(2,\)\n\nhint: the order",
     ),
     (
         {"y_true": [0.1, 0.9], "y_prob": [0, 1]},
         DtypeError,
-        r"^smooth_ece: y_true must be integers or booleans; got dtype float64\n\nhint: the order is \(y_true, y_prob\)",
+        r"^smooth_ece: y_true must be class indices, integers; got dtype float64\n\nhint: the order",
     ),
     (
         {"y_true": [0, 2, -1], "y_prob": [0.1, 0.2, 0.3]},
@@ -218,22 +218,22 @@ MESSAGES = [
     (
         {"y_true": [0, 1], "y_prob": [0.1, 1.5]},
         OptionError,
-        r"^smooth_ece: y_prob must lie in \[0, 1\]; got 1\.5\n\nhint: logits become",
+        r"^smooth_ece: y_prob must lie in \[0, 1\]; got 1\.5 at row 1 \(1 such rows\)\n\nhint: logits become",
     ),
     (
         {"y_true": [0, 1], "y_prob": [0.1, math.nan]},
         OptionError,
-        r"^smooth_ece: y_prob must lie in \[0, 1\]; got nan at row 1\n\nhint: leave such rows out",
+        r"^smooth_ece: y_prob must lie in \[0, 1\]; got nan at row 1 \(1 such rows\)\n\nhint: leave such rows out",
     ),
     (
         {"y_true": [0], "y_prob": [[0.1, 0.9]]},
         ShapeError,
-        r"^smooth_ece: y_prob must have shape \(n,\) for kind='binary'; got shape \(1, 2\)\n\nhint: pass the column",
+        r"^smooth_ece: y_prob must have shape \(rows,\) for kind='binary'; got \(1, 2\)\n\nhint: pass the column",
     ),
     (
         {"y_true": [0], "y_prob": [0.1], "kind": "top-label"},
         ShapeError,
-        r"^smooth_ece: y_prob must have shape \(n, K\), classes last; got shape \(1,\)\n\nhint: probabilities \(n,\)",
+        r"^smooth_ece: y_prob must have shape \(rows, classes ≥ 2\) for kind='top-label'\n\nhint: one number a",
     ),
     (
         {"y_true": [0], "y_prob": [[3.0, -1.0]], "kind": "classwise"},
@@ -243,7 +243,7 @@ MESSAGES = [
     (
         {"y_true": [0], "y_prob": [0.1], "kind": "top"},
         OptionError,
-        r"^smooth_ece: kind must be 'binary', 'top-label' or 'classwise'; got 'top'\n\nhint: 'binary' for",
+        r"^smooth_ece: kind must be 'top-label', 'classwise' or 'binary'; got 'top'\n\nhint: top-label and",
     ),
     (
         {"y_true": [0], "y_prob": [0.1], "bandwidth": 0.0},

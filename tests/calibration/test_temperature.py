@@ -316,3 +316,8 @@ def test_real_networks(file, expected):
 def test_bad_input_is_refused(logits, target, error, words):
     with pytest.raises(error, match=words):
         fit_temperature(logits, target)
+
+
+def test_a_start_that_is_none_is_refused_by_name():
+    with pytest.raises(OptionError, match=r"^fit_temperature: start must be a finite number above 0; got -1"):
+        fit_temperature([[1.0, 0.0]], [0], start=-1)

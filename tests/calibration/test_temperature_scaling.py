@@ -52,6 +52,8 @@ def test_what_is_no_probability_is_refused():
         OptionError, match=r"from_probs: probs must be non-negative and sum to 1 .*got a sum of 3 at row 1"
     ):
         from_probs([[0.5, 0.5], [1.0, 2.0]])
+    with pytest.raises(OptionError, match=r"sum to 1 within 0.01 .*; got -0.2 at row 0"):
+        from_probs([[1.2, -0.2]])  # whose sum is 1
     with pytest.raises(OptionError, match=r"probs must lie in \[0, 1\]; got 1.5"):
         from_probs([0.5, 1.5])
     with pytest.raises(OptionError, match=r"floor must lie in \[0, 0.5\); got 0.7"):

@@ -102,7 +102,7 @@ class Calibrator:
             Scores (n, K); where it says so also (n,), the log-odds of class 1. Not probabilities:
             :func:`~xent.calibration.from_probs` makes logits of them.
         target
-            Class indices (n,). Rows with ``ignore_index`` are left out.
+            Class indices (n,), integers; of two classes also booleans. Rows with ``ignore_index`` are left out.
         sample_weight
             One finite weight ≥ 0 a row; a row of weight 0 is as if it were not there.
 
@@ -276,17 +276,20 @@ class Calibrator:
             result.classes_ = np.arange(int(content["n_classes"]))
             result.rows_ = int(content["rows"])
             result._check_numbers()
+            result.transform(np.zeros((1, len(result.classes_))))  # numbers that do not go together fail here
         except KeyError as error:
             raise DataError(function, f"calibrator must hold {error}; it is missing", again) from None
         except XentError as error:
             raise DataError(function, error.problem, again) from None
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError, IndexError) as error:
             raise DataError(function, f"calibrator must be whole; got {error}", again) from None
         return result
 
     def _check_numbers(self) -> None:
         """Check what was read from a file: each constant of the formula is a number, an array, or a set a class."""
-        for name in set(self._fitted) - set(self._parameter_names()):
+        for name in self._fitted:
+            if name.rstrip("_") in self._parameter_names():
+                continue  # a word, which its class checks
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float | np.ndarray | list):
                 raise OptionError(self._name("load"), f"{name.rstrip('_')} must be a number; got {value!r}")
@@ -373,6 +376,9 @@ def read_rows(
             f"logits must have a column for each of two classes or more; got shape {z.shape}",
             "for one logit a row pass shape (rows,) to a calibrator of two classes, such as PlattScaling",
         )
+    target = _validate.as_array(function, "target", target)
+    if target.dtype == np.bool_ and target.ndim == 1:
+        target = target.astype(np.int64)  # False is class 0, True class 1
     if not _validate.is_class_index(function, target, two_columns, 1):
         raise DtypeError(
             function,
@@ -383,7 +389,7 @@ def read_rows(
     weight = None
     keep = index >= 0
     if sample_weight is not None:
-        weight = _validate.weights(function, "sample_weight", sample_weight, index.shape)
+        weight = _validate.sample_weights(function, sample_weight, index.shape)
         keep &= weight > 0
     if not keep.all():
         z, index = z[keep], index[keep]

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate, functional
+from xent.calibration import _arguments
 from xent.calibration import binned as parts
-from xent.calibration.binned import BinCounts, Kind
+from xent.calibration._arguments import Kind
+from xent.calibration.binned import BinCounts
 from xent.calibration.metrics import BinnedError
-from xent.errors import OptionError, ShapeError
+from xent.errors import DtypeError, OptionError, ShapeError
 from xent.kernels import backend_for, compiled_for
 
 Array = NDArray[Any]
@@ -61,9 +63,8 @@ class CalibrationError:
         strategy: Literal["width"] = "width",
     ) -> None:
         function = "CalibrationError"
-        self.n_bins = parts.check_bins(function, n_bins)
-        parts.check_kind(function, kind)
-        self.kind: Kind = kind
+        self.n_bins = _arguments.check_bins(function, n_bins)
+        self.kind: Kind = _arguments.check_kind(function, kind)
         if strategy != "width":
             raise OptionError(
                 function,
@@ -97,9 +98,9 @@ class CalibrationError:
         The accumulator itself.
         """
         function = "CalibrationError.update"
-        probs = parts.probabilities(function, y_prob, self.kind)
-        label = parts.labels(function, y_true, probs, "y_prob")
-        weight = parts.row_weights(function, sample_weight, len(label))
+        probs = _arguments.probabilities(function, y_prob, self.kind)
+        label = _arguments.labels(function, y_true, probs, "y_prob")
+        weight = _arguments.row_weights(function, sample_weight, len(label))
         new = self._empty_for(function, "y_prob", probs)
         parts.add_rows(new, label, probs, weight, self.kind)
         self._take(function, new, probs)
@@ -138,9 +139,9 @@ class CalibrationError:
         function = "CalibrationError.update_logits"
         scale = 1.0 / _validate.positive(function, "temperature", temperature)
         rows = _validate.floating(function, "logits", logits)
-        parts.check_shape(function, "logits", rows, self.kind)
-        label = parts.labels(function, y_true, rows, "logits")
-        weight = parts.row_weights(function, sample_weight, len(label))
+        _arguments.check_shape(function, "logits", rows, self.kind)
+        label = _arguments.labels(function, y_true, rows, "logits")
+        weight = _arguments.row_weights(function, sample_weight, len(label))
         new = self._empty_for(function, "logits", rows)
         entries = _PIECE if self.kind == "top-label" else _PIECE // 4  # the others hold the probabilities of a piece
         counted = self.kind == "top-label" and weight is None
@@ -197,6 +198,8 @@ class CalibrationError:
             The other has other bins, another kind, or other classes.
         """
         function = "CalibrationError.merge"
+        if not isinstance(other, CalibrationError):
+            raise DtypeError(function, f"other must be a CalibrationError; got {type(other).__name__}", "from_state()")
         mine, its = (self.n_bins, self.kind), (other.n_bins, other.kind)
         if mine != its or (None not in (self.n_classes, other.n_classes) and self.n_classes != other.n_classes):
             raise OptionError(
@@ -214,6 +217,7 @@ class CalibrationError:
 
     def compute(self, seed: int = 0) -> BinnedError:
         """Return the error of all rows so far; ``seed`` is that of its 2000 simulations."""
+        seed = _validate.seed("CalibrationError.compute", seed)
         return self._counts.bins(self.kind == "classwise").error(seed)
 
     def state(self) -> dict[str, Array]:
@@ -233,6 +237,13 @@ class CalibrationError:
     @classmethod
     def from_state(cls, state: dict[str, Array]) -> Self:
         """Return the accumulator that :meth:`state` was taken from."""
+        missing = [name for name in ("kind", "n_classes", "counts", "sums") if name not in state]
+        if missing:
+            raise OptionError(
+                "CalibrationError.from_state",
+                f"state must hold {missing[0]!r}; it is missing",
+                "pass what state() returned",
+            )
         counts, sums = state["counts"], state["sums"]
         result = cls(counts.shape[2], str(state["kind"]), int(state["n_classes"]) or None)  # type: ignore[arg-type]
         expected = result._counts.counts.shape

@@ -71,7 +71,11 @@ class _Affine(Calibrator):
 
     def _strength(self, name: str) -> float | None:
         value = getattr(self, name)
-        return None if value is None else _validate.positive(type(self).__name__, name, value)
+        return (
+            None
+            if value is None
+            else _validate.positive(self._name("fit"), name, value, "None is the usual, or a chosen one")
+        )
 
 
 def _temperature(logits: Array, target: NDArray[np.int64], weight: Float64) -> tuple[float, str | None]:
@@ -429,7 +433,7 @@ class StructuredScaling(_Affine):
         return max(100, 20 * n_classes)
 
     def _fit(self, rows: CalibrationRows) -> None:
-        _validate.choice(type(self).__name__, "form", self.form, ("matrix", "vector"), "vector: D is diagonal")
+        _validate.choice(self._name("fit"), "form", self.form, ("matrix", "vector"), "vector: D is diagonal")
         n_classes = rows.logits.shape[1]
         units = _usual(n_classes)
         given = {name: self._strength(name) for name in units}

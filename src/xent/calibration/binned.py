@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
+from xent.calibration._arguments import Int64, Kind, check_bins, check_kind, labels, probabilities, row_weights
 from xent.calibration.metrics import BinnedError, ConfidenceBins
-from xent.errors import DtypeError, OptionError, ShapeError, TargetError
+from xent.errors import OptionError
 
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
-Int64 = NDArray[np.int64]
-Kind = Literal["top-label", "classwise", "binary"]
 Strategy = Literal["width", "mass"]
 
 #: Entries looked at in one go: some temporary arrays of a megabyte, that stay in cache.
@@ -93,88 +92,6 @@ class BinCounts:
         confidence = upper / _HALF + lower / _HALF**2
         sums = np.array([rows, rows, confidence, right], np.float64) + self.sums
         return ConfidenceBins(sums if classwise else sums[:, 0], edges)
-
-
-# Arguments -----------------------------------------------------------------------------------------------------------
-
-
-def check_bins(function: str, n_bins: Any) -> int:
-    """Return the number of bins, having checked it."""
-    if isinstance(n_bins, bool) or not (isinstance(n_bins, (int, np.integer)) and n_bins >= 1):
-        raise OptionError(function, f"n_bins must be an integer ≥ 1; got {n_bins!r}", "15 is the usual number")
-    return int(n_bins)
-
-
-def check_kind(function: str, kind: Any) -> None:
-    """Check the kind of error."""
-    hint = "top-label and classwise take (rows, classes); binary takes the probability of class 1, (rows,)"
-    _validate.choice(function, "kind", kind, ("top-label", "classwise", "binary"), hint)
-
-
-def check_shape(function: str, argument: str, values: Array, kind: Kind) -> None:
-    """Check that there is a class axis, or none, as the kind of error demands."""
-    if kind == "binary" and values.ndim != 1:
-        raise ShapeError(
-            function,
-            f"{argument} must have shape (rows,) for kind='binary'; got {values.shape}",
-            f"pass the column of class 1, {argument}[:, 1], or choose kind='top-label' or 'classwise'",
-        )
-    if kind != "binary" and (values.ndim != 2 or values.shape[1] < 2):
-        raise ShapeError(
-            function,
-            f"{argument} must have shape (rows, classes ≥ 2) for kind={kind!r}; got {values.shape}",
-            "one number a row is for kind='binary', which asks how honest the probability of class 1 is",
-        )
-
-
-def labels(function: str, y_true: ArrayLike, values: Array, argument: str) -> Int64:
-    """Return the class indices (n,) of rows of probabilities or logits ((n,) has classes 0 and 1), having checked."""
-    array = _validate.as_array(function, "y_true", y_true)
-    if array.shape != values.shape[:1]:
-        raise ShapeError(
-            function,
-            f"y_true must have shape {values.shape[:1]}, one class index a row of {argument}; got {array.shape}",
-            f"the order is (y_true, {argument}); of one-hot rows take argmax(axis=1)",
-        )
-    if array.dtype.kind not in "iub" and array.size:
-        raise DtypeError(
-            function,
-            f"y_true must be class indices, integers; got dtype {array.dtype}",
-            f"the order is (y_true, {argument}); cast labels with .astype('int64')",
-        )
-    n_classes = 2 if values.ndim == 1 else values.shape[1]
-    outside = (array < 0) | (array >= n_classes)
-    if outside.any():
-        row = int(outside.argmax())
-        raise TargetError(
-            function,
-            f"y_true must lie in [0, {n_classes - 1}]; got {array[row]} at row {row} ({int(outside.sum())} such rows)",
-            f"there are {n_classes} classes, numbered from 0; leave ignored rows out",
-        )
-    return array.astype(np.int64, copy=False)
-
-
-def row_weights(function: str, sample_weight: ArrayLike | None, n_rows: int) -> Float64 | None:
-    """Return one weight a row, having checked them."""
-    return None if sample_weight is None else _validate.weights(function, "sample_weight", sample_weight, (n_rows,))
-
-
-def probabilities(function: str, y_prob: ArrayLike, kind: Kind) -> Array:
-    """Return probabilities as a float array, having checked them."""
-    array = _validate.floating(function, "y_prob", y_prob)
-    check_shape(function, "y_prob", array, kind)
-    if kind != "binary":
-        _validate.check_distributions(function, "y_prob", array)
-        return array
-    outside = ~((array >= 0) & (array <= 1))
-    if outside.any():
-        row = int(outside.argmax())
-        raise OptionError(
-            function,
-            f"y_prob must lie in [0, 1]; got {array[row]:g} at row {row} ({int(outside.sum())} such rows)",
-            "logits become probabilities by sigmoid",
-        )
-    return array
 
 
 # From rows to counts -------------------------------------------------------------------------------------------------
@@ -406,4 +323,5 @@ def calibration_error(
     >>> bool(found.ece.value > 0.03), bool(found.ece.low == 0.0), bool(found.ece.value < found.null_95)
     (True, True, True)
     """
+    seed = _validate.seed("calibration_error", seed)
     return _bins("calibration_error", y_true, y_prob, n_bins, strategy, kind, sample_weight).error(seed)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
 from xent.calibration import _events
+from xent.calibration._arguments import check_bins
 from xent.calibration._events import Events, needs
 from xent.calibration._isotonic_curve import isotonic_curve
 from xent.calibration.metrics import ConfidenceBins
@@ -145,11 +146,10 @@ class ReliabilityDisplay:
         function = "ReliabilityDisplay"
         _validate.choice(function, "method", method, ("binned", "corp"), "'corp' needs no bins")
         _validate.choice(function, "strategy", strategy, ("width", "mass"), "they are said of bins")
-        if isinstance(n_bins, bool) or not (isinstance(n_bins, (int, np.integer)) and n_bins >= 1):
-            raise OptionError(function, f"n_bins must be an integer ≥ 1; got {n_bins!r}", "15 is the usual number")
+        n_bins, seed = check_bins(function, n_bins), _validate.seed(function, seed)
         events = _events.single(function, y_true, y_prob, kind, sample_weight)
         histogram = _counts(ConfidenceBins.index(events.probability, _STRIPS), events.weight, _STRIPS)
-        numbers = _binned(events, int(n_bins), strategy) if method == "binned" else _isotonic(events, seed)
+        numbers = _binned(events, n_bins, strategy) if method == "binned" else _isotonic(events, seed)
         display = cls(*numbers, histogram, kind=kind, method=method, name=name)
         if ax is not None or _has_matplotlib():
             display.plot(ax)

@@ -60,10 +60,11 @@ def from_probs(probs: ArrayLike, *, floor: float = 0.0) -> Float64:
     bad = ~(_validate.is_distribution(array) | np.isnan(array).any(axis=1))
     if bad.any():
         row = int(bad.argmax())
+        least, total = array[row].min(), array[row].sum(dtype=np.float64)
         raise OptionError(
             function,
-            "probs must be non-negative and sum to 1 within 0.01 over the classes; got a sum of "
-            f"{array[row].sum(dtype=np.float64):g} at row {row} ({int(bad.sum())} such rows)",
+            "probs must be non-negative and sum to 1 within 0.01 over the classes; "
+            f"got {f'{least:g}' if least < 0 else f'a sum of {total:g}'} at row {row} ({int(bad.sum())} such rows)",
             "logits go to a calibrator as they are",
         )
     p = array.astype(np.float64)

@@ -133,7 +133,9 @@ def risk_coverage(
     (0.153426, 0.0)
     """
     function = "risk_coverage"
-    probs, target = _events.classes(function, y_true, y_prob)
+    y_prob = _validate.floating(function, "y_prob", y_prob)
+    _validate.rows(function, "y_prob", y_prob)
+    probs, target, keep, weight = _events.checked(function, y_true, y_prob, "top-label", sample_weight)
     top = probs.argmax(axis=1)
     if confidence is None:
         sure = probs[np.arange(len(probs)), top].astype(np.float64)
@@ -152,7 +154,6 @@ def risk_coverage(
                 f"confidence must be finite; got {sure[row]} at row {row}",
                 "its rank alone matters: clip it",
             )
-    keep, weight = _events.row_weights(function, sample_weight, len(target))
     sure, wrong = sure[keep], (top != target)[keep].astype(np.float64)
     if not len(sure):
         none = np.zeros(0)

@@ -102,8 +102,9 @@ def smooth_ece(
     >>> round(result.smooth_ece.value, 6), round(result.bandwidth, 6), result.p_value < 0.01
     (0.1, 0.1, True)
     """
+    seed = _validate.seed("smooth_ece", seed)
     if bandwidth is not None:
-        bandwidth = _validate.positive("smooth_ece", "bandwidth", bandwidth)
+        bandwidth = _validate.positive("smooth_ece", "bandwidth", bandwidth, "None finds one")
     sets = _events.each("smooth_ece", y_true, y_prob, kind, sample_weight)
     if kind != "classwise":
         return _one(next(sets), bandwidth, seed)
@@ -135,7 +136,7 @@ class _Smoother:
 
     def density(self, sigma: float, steps: int) -> Float64:
         """Return the smoothed density at the points j/steps of [0, 1]."""
-        sigma = max(sigma, 2.0 / self.steps)
+        sigma = min(max(sigma, 2.0 / self.steps), 100.0)  # a few are as good as infinite
         damping = np.exp(-0.5 * (math.pi * sigma * np.arange(steps + 1)) ** 2)
         circle: Float64 = np.fft.irfft(self._spectrum[..., : steps + 1] * damping, 2 * steps)
         return circle[..., : steps + 1] * steps

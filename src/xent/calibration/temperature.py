@@ -197,7 +197,9 @@ def fit_temperature(
         _validate.class_indices(function, target, rows.shape[1])  # says what is wrong
     weight = None
     if sample_weight is not None:
-        weight = _validate.weights(function, "sample_weight", sample_weight, index.shape)
+        weight = _validate.sample_weights(function, sample_weight, index.shape)
+    if start is not None:
+        start = _validate.positive(function, "start", start, "None takes one from a sample of the rows")
     fit = TemperatureFit(_start(rows, index, weight) if start is None else start)
     _run(fit, rows, index, weight)
     if fit.undefined:

@@ -305,7 +305,7 @@ class MultilabelTemperature(Calibrator):
         if sample_weight is not None:
             given = np.asarray(sample_weight)
             given = given[:, None] if given.ndim == 1 else given
-            weight *= _validate.weights(function, "sample_weight", given, z.shape)
+            weight *= _validate.sample_weights(function, given, z.shape)
         if not weight.any():
             raise ShapeError(
                 function, "target must have at least one entry with a label and a weight above 0; got none"

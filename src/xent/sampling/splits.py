@@ -157,7 +157,7 @@ def split(
             f"got {len(names)} sides for {n_sets} sets of {len(labels)} rows",
             "ask for fewer sides, or collect more groups" if groups is not None else "ask for fewer sides",
         )
-    seed = _seed(function, seed)
+    seed = _validate.seed(function, seed)
     if method == "hashed":
         first = np.flatnonzero(together == np.arange(len(labels)))
         keys = _hashes(columns[0], first, seed) if columns else mix64(first.astype(np.uint64) ^ _word(seed))
@@ -227,7 +227,7 @@ def folds(
             f"got {n_folds} folds for {n_sets} sets of {len(labels)} rows",
             "ask for fewer folds",
         )
-    fold = allot(sets, labels, np.full(n_folds, 1.0 / n_folds), _seed(function, seed))[sets]
+    fold = allot(sets, labels, np.full(n_folds, 1.0 / n_folds), _validate.seed(function, seed))[sets]
     return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(n_folds)]
 
 
@@ -405,12 +405,6 @@ def _sides(function: str, sizes: Mapping[str, float]) -> tuple[tuple[str, ...], 
     if abs(total - 1.0) > 1e-9:
         raise OptionError(function, f"sizes must sum to 1; got a sum of {total:g}", hint)
     return tuple(sizes), np.array(list(sizes.values()), dtype=np.float64) / total
-
-
-def _seed(function: str, seed: int) -> int:
-    if not (isinstance(seed, (int, np.integer)) and 0 <= seed < 2**63):
-        raise OptionError(function, f"seed must be an integer in [0, 2^63); got {seed!r}", "0 is as good as any")
-    return int(seed)
 
 
 def _word(seed: int) -> NDArray[np.uint64]:
