@@ -8,7 +8,7 @@ import torch
 from sklearn.base import clone
 
 from xent import DataError, DtypeError, OptionError, ShapeError, TargetError
-from xent.calibration import Calibrator, MultilabelTemperature, TemperatureScaling
+from xent.calibration import Calibrator, IsotonicCalibration, MatrixScaling, MultilabelTemperature, TemperatureScaling
 
 from .cases import BINARY_LABELS, BINARY_ROWS, CASES, LABELS, NEW, ROWS
 
@@ -17,6 +17,10 @@ every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 def fitted(case, **fit):
     return clone(case.calibrator).fit(case.logits, case.target, **fit)
+
+
+def fitted_to(case, target):
+    return clone(case.calibrator).fit(case.logits, target)
 
 
 def close(a, b, tolerance=1e-12):
@@ -205,6 +209,7 @@ def test_one_logit_is_the_row_of_two_classes():
         ({"fitted": {}}, r"must hold 'temperature'; it is missing"),
         ({"params": {"colour": 1}}, r"calibrator must be whole"),
         ({"rows": "many"}, r"calibrator must be whole"),
+        ({"fitted": {"temperature": "two", "standard_error": 0.1, "reason": None, "converged": True}}, "above 0"),
     ],
 )
 def test_broken_files_are_refused(tmp_path, change, message):
@@ -226,3 +231,35 @@ def test_files_that_are_none_are_refused(tmp_path):
     TemperatureScaling().fit(ROWS, LABELS).save(tmp_path / "calibrator.json")
     with pytest.raises(DataError, match="kind must name a calibrator of this class; got 'TemperatureScaling'"):
         MultilabelTemperature.load(tmp_path / "calibrator.json")
+
+
+def test_numbers_that_do_not_go_together_are_refused():
+    """A file may be whole JSON and no calibrator: it says so when it is read, and not when it is first used."""
+    matrix = MatrixScaling().fit(ROWS, LABELS).to_dict()
+    isotonic = IsotonicCalibration().fit(ROWS, LABELS).to_dict()
+    for content in (
+        {**matrix, "n_classes": 2},
+        {**matrix, "fitted": {**matrix["fitted"], "matrix": [[1.0]]}},
+        {**isotonic, "fitted": {**isotonic["fitted"], "curves": [{"knots": [0.0]}]}},
+        {**isotonic, "fitted": {**isotonic["fitted"], "curves": isotonic["fitted"]["curves"][:2]}},
+    ):
+        with pytest.raises(DataError, match="calibrator must be whole"):
+            Calibrator.from_dict(content)
+    with pytest.raises(DataError, match="variant must be 'centred' or 'pav'; got 'pva'"):
+        Calibrator.from_dict({**isotonic, "fitted": {**isotonic["fitted"], "variant": "pva"}})
+
+
+@every
+def test_booleans_are_the_labels_of_two_classes(case):
+    target = case.target if case.target.max() == 1 else (case.target > 1).astype(int)
+    found = clone(case.calibrator).fit(case.logits, target == 1)
+    np.testing.assert_array_equal(found.transform(case.new), fitted_to(case, target).transform(case.new))
+
+
+@every
+@pytest.mark.parametrize("weight", [1e-300, 1e200])
+def test_weights_whose_squares_are_no_numbers_are_refused(case, weight):
+    weights = np.ones(len(case.target))
+    weights[3] = weight
+    with pytest.raises(OptionError, match=r"fit: sample_weight must be 0 or lie in \[1e-100, 1e100\]; got 1e"):
+        clone(case.calibrator).fit(case.logits, case.target, weights)

@@ -259,6 +259,14 @@ def test_real_network():
 # Refusals -------------------------------------------------------------------------------------------------------------
 
 
+def test_words_that_change_after_the_fit_do_not_change_it():
+    m, y = binary()
+    calibrator = IsotonicCalibration().fit(m, y)
+    before = calibrator.transform(m)
+    np.testing.assert_array_equal(calibrator.set_params(variant="pav").transform(m), before)
+    np.testing.assert_array_equal(IsotonicCalibration.from_dict(calibrator.to_dict()).transform(m), before)
+
+
 def test_words_are_checked():
     with pytest.raises(OptionError, match=r"IsotonicCalibration.fit: variant must be 'centred' or 'pav'; got 'exact'"):
         IsotonicCalibration(variant="exact").fit([0.0, 1.0], [0, 1])

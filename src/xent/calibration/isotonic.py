@@ -98,8 +98,10 @@ class IsotonicCalibration(BinaryCalibrator):
         "so the accuracy"
     )
     _formula = staticmethod(_isotonic)
-    _fitted = ("curves_", "variant")
+    _fitted = ("curves_", "variant_")
     _takes_minus_inf = True
+
+    variant_: str
 
     def __init__(self, *, variant: str = "centred", multiclass: str = "one-vs-rest", ignore_index: int = -100) -> None:
         super().__init__(ignore_index=ignore_index)
@@ -117,6 +119,11 @@ class IsotonicCalibration(BinaryCalibrator):
         hint = "'shared' keeps the order of the classes"
         _validate.choice(function, "multiclass", self.multiclass, ("one-vs-rest", "shared"), hint)
         super()._fit(rows)
+        self.variant_ = self.variant  # of these curves, whatever set_params() says later
+
+    def _check_numbers(self) -> None:
+        super()._check_numbers()
+        _validate.choice(self._name("load"), "variant", self.variant_, ("centred", "pav"), "write it anew")
 
     def _problems(self, rows: CalibrationRows) -> list[tuple[Float64, Bool, Float64]]:
         if self.multiclass == "one-vs-rest" or rows.logits.ndim == 1 or rows.logits.shape[1] == 2:
