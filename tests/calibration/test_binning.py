@@ -1,5 +1,7 @@
 """Histogram binning: counts by hand, bins without rows, edges."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -72,6 +74,14 @@ def test_bins_are_calibrated_on_new_rows():
     for each in np.unique(p):
         truth = expit(new[p == each] / 2).mean()
         assert abs(each - truth) < 4 * np.sqrt(truth * (1 - truth) / 2000) + 0.002
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_weights_beyond_what_a_float_counts_leave_no_infinity(label):
+    """(n + 2π)/(n + 2) rounds to 1 for n ≥ 2^53; the odds are (n + 2π) / (2 - 2π), π = (n + 1)/(n + 2)."""
+    calibrator = HistogramBinning(1).fit([-1.0, 1.0], [label, label], [2e20, 2e20])
+    expected = math.log(4e20) - math.log(2 / 4e20)
+    assert calibrator.transform([0.0])[0] == pytest.approx(expected if label else -expected, rel=1e-12)
 
 
 def test_refusals():

@@ -33,6 +33,7 @@ class Counts(NamedTuple):
         """Platt's targets, the mean over the rows of each score."""
         n_one = float(self.ones.sum())
         n_zero = max(float(self.weight.sum()) - n_one, 0.0)
+        n_one = min(n_one, 1e15)  # of more the target would round to 1
         share = self.ones / self.weight
         return share * ((n_one + 1.0) / (n_one + 2.0)) + (1.0 - share) / (n_zero + 2.0)
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xent import _validate
+from xent.calibration._arguments import check_bins
 from xent.calibration._base import CalibrationRows
 from xent.calibration._one_vs_rest import BinaryCalibrator, one_vs_rest
 from xent.calibration._pav import just_below, pooled
-from xent.errors import OptionError
 
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
@@ -82,8 +82,7 @@ class HistogramBinning(BinaryCalibrator):
 
     def _fit(self, rows: CalibrationRows) -> None:
         function = self._name("fit")
-        if not (isinstance(self.n_bins, int | np.integer) and self.n_bins >= 1):
-            raise OptionError(function, f"n_bins must be an integer ≥ 1; got {self.n_bins!r}", "15 is usual")
+        check_bins(function, self.n_bins)
         hint = "'mass' has as many rows in every bin"
         _validate.choice(function, "strategy", self.strategy, ("width", "mass"), hint)
         super()._fit(rows)
@@ -99,9 +98,9 @@ class HistogramBinning(BinaryCalibrator):
             first = np.unique(np.searchsorted(below, cuts * below[-1] * (1.0 - 1e-12)) + 1)
             edges = just_below(x)[first[first < len(x)]]
         index = np.searchsorted(edges, x, side="right")
-        share = (ones.sum() + 1.0) / (weights.sum() + 2.0)
-        n = np.bincount(index, weights, minlength=len(edges) + 1)
-        p = (np.bincount(index, ones, minlength=len(edges) + 1) + 2.0 * share) / (n + 2.0)
-        filled = np.flatnonzero(n > 0)
-        value = np.interp(np.arange(len(n)), filled, np.log(p[filled]) - np.log1p(-p[filled]))
-        return {"edges": edges, "value": value}
+        each = np.stack([ones, weights - ones])  # of label 1, of label 0
+        share = (each.sum(axis=1) + 1.0) / (weights.sum() + 2.0)
+        one, zero = (np.bincount(index, part, minlength=len(edges) + 1) for part in each)
+        filled = np.flatnonzero(one + zero > 0)
+        odds = (one[filled] + 2.0 * share[0]) / (zero[filled] + 2.0 * share[1])
+        return {"edges": edges, "value": np.interp(np.arange(len(one)), filled, np.log(odds))}
