@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from xent import OptionError
+from xent import DtypeError, OptionError, ShapeError
 from xent.calibration import (
     HistogramBinning,
     PlattScaling,
@@ -143,8 +143,27 @@ def test_what_no_candidate_takes_is_refused():
         best_calibrator(z, y, candidates=[VectorScaling()])
     with pytest.raises(OptionError, match="got 0 that do not: there is none"):
         best_calibrator(ROWS, LABELS, candidates=[])
-    with pytest.raises(OptionError, match="folds: n_folds must be an integer ≥ 2; got 1"):
+    with pytest.raises(OptionError, match=r"^best_calibrator: n_folds must be an integer ≥ 2; got 1"):
         best_calibrator(ROWS, LABELS, n_folds=1)
     wrong = np.array([[0.0, -np.inf]] * 3 + [[0.0, 0.0]] * 30)
     with pytest.raises(OptionError, match="got 1 that do not: its loss is infinite"):
         best_calibrator(wrong, np.repeat([1, 0, 1], [3, 15, 15]), candidates=[TemperatureScaling()])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"groups": [1, 2]}, ShapeError, r"groups must have 400 rows; got shape \(2,\)"),
+        ({"groups": 3}, ShapeError, r"groups must have 400 rows; got shape \(\)"),
+        ({"groups": np.full(400, np.nan)}, OptionError, r"groups must have no missing values; got nan at row 0"),
+        ({"groups": np.zeros(400)}, OptionError, r"n_folds must be at most the number of sets .* got 5 folds for 1"),
+        ({"seed": -1}, OptionError, r"seed must be an integer in \[0, 2\^63\); got -1"),
+        ({"candidates": [TemperatureScaling]}, DtypeError, r"candidates must be calibrators; got <class"),
+        ({"candidates": ["temperature"]}, DtypeError, r"candidates must be calibrators; got 'temperature'"),
+        ({"candidates": TemperatureScaling()}, DtypeError, r"candidates must be a list of calibrators; got Temp"),
+        ({"candidates": []}, OptionError, r"a candidate must take these rows; got 0 that do not: there is none"),
+    ],
+)
+def test_what_is_wrong_is_said_of_this_function(options, error, words):
+    with pytest.raises(error, match=f"^best_calibrator: {words}"):
+        best_calibrator(*biased(400), **options)

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xent import _validate
 from xent._estimates import Estimate, effective_size, missing, normal
 from xent.calibration._base import CalibrationRows, Calibrator, read_rows
 from xent.calibration.affine import StructuredScaling, VectorScaling
 from xent.calibration.isotonic import IsotonicCalibration
 from xent.calibration.platt import BetaCalibration, PlattScaling, QuadraticScaling
 from xent.calibration.temperature_scaling import EnsembleTemperature, TemperatureScaling, two_columns
-from xent.errors import OptionError, XentError
+from xent.errors import DtypeError, OptionError, ShapeError, XentError
 from xent.kernels import backend_for
 from xent.sampling.splits import folds
 
@@ -191,9 +192,16 @@ def best_calibrator(
         takes_minus_inf=True,
     )
     n_classes = 2 if rows.logits.ndim == 1 else rows.logits.shape[1]
+    if isinstance(candidates, Calibrator):
+        problem = f"candidates must be a list of calibrators; got {candidates!r}"
+        raise DtypeError("best_calibrator", problem, f"[{candidates!r}]")
     tried = default_candidates(n_classes) if candidates is None else list(candidates)
-    together = None if groups is None else np.asarray(groups)[kept]
-    cut = folds(rows.target, n_folds=n_folds, groups=together, seed=seed)
+    for each in tried:
+        if not isinstance(each, Calibrator):
+            raise DtypeError(
+                "best_calibrator", f"candidates must be calibrators; got {each!r}", "such as [TemperatureScaling()]"
+            )
+    cut = _folds(rows, kept, n_folds, groups, seed)
     table = [_cross_validated(candidate, rows, cut) for candidate in tried]
     if not any(np.isfinite(losses).all() for losses, _ in table):
         first = (table[0][1] or "its loss is infinite") if table else "there is none"
@@ -203,6 +211,24 @@ def best_calibrator(
             "probabilities of 0 give infinite losses: from_probs(p, floor=1e-7)",
         )
     return _choose(tried, table, rows, n_classes, n_folds)
+
+
+def _folds(
+    rows: CalibrationRows, kept: NDArray[np.bool_], n_folds: int, groups: ArrayLike | None, seed: int
+) -> list[Any]:
+    """Return the folds of the rows that are kept."""
+    function, together = "best_calibrator", None
+    if groups is not None:
+        together = _validate.as_array(function, "groups", groups)
+        if together.ndim == 0 or len(together) != len(kept):
+            raise ShapeError(
+                function, f"groups must have {len(kept)} rows; got shape {together.shape}", "pass one group a row"
+            )
+        together = together[kept]
+    try:
+        return folds(rows.target, n_folds=n_folds, groups=together, seed=seed)
+    except XentError as error:
+        raise type(error)(function, error.problem, error.hint) from None
 
 
 def _cross_validated(candidate: Calibrator, rows: CalibrationRows, cut: list[Any]) -> tuple[Float64, str | None]:
