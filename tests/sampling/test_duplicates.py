@@ -130,6 +130,7 @@ def test_no_rows_and_one_row():
         ([1.0], 0.0, ShapeError, "X must have shape (rows, features); got shape (1,)"),
         (np.empty((3, 0)), 0.0, ShapeError, "got shape (3, 0)"),
         ([["a"]], 0.0, DtypeError, "X must be real numbers"),
+        ([[2**53], [2**53 + 1]], 0.0, DtypeError, "X must hold integers below 2^53, which a float64 tells apart"),
         ([[1.0]], -1.0, OptionError, "tolerance must be a finite number ≥ 0; got -1.0"),
         ([[1.0]], np.nan, OptionError, "tolerance must be a finite number ≥ 0; got nan"),
     ],

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
-from xent.errors import ShapeError
+from xent.errors import DtypeError, ShapeError
 from xent.kernels import backend_for
 
 Array = NDArray[Any]
@@ -83,6 +83,12 @@ def linked_rows(function: str, argument: str, values: ArrayLike, tolerance: floa
             function,
             f"{argument} must have shape (rows, features); got shape {matrix.shape}",
             "reshape to two axes with one row an example",
+        )
+    if np.asarray(values).dtype.kind in "iu" and matrix.size and np.abs(matrix).max() >= 2.0**53:
+        raise DtypeError(
+            function,
+            f"{argument} must hold integers below 2^53, which a float64 tells apart; got {np.abs(matrix).max():g}",
+            "hashes are for groups= of split, or .astype(str)",
         )
     first = _first_equal(matrix)
     if tolerance == 0.0:
