@@ -1,5 +1,7 @@
 """The choice of a calibrator: cross-validated log loss, by hand; who wins where; what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
@@ -129,6 +131,16 @@ def test_the_table_is_for_people():
     assert sum("←" in line for line in lines) == 1
     assert lines[-2].startswith("chosen: ")
     assert "score the chosen one on rows that chose nothing" in lines[-1]
+
+
+def test_columns_of_the_table_stand_apart_and_below_their_heads():
+    long = StructuredScaling(form="vector", intercept=0.5, diagonal=0.25)
+    lines = str(best_calibrator(*biased(600), candidates=[long, TemperatureScaling()])).splitlines()
+    rows = [line for line in lines if "[" in line]
+    assert len(rows) == 2 and len({line.rindex("]") for line in rows}) == 1
+    for line in rows:
+        assert re.fullmatch(r"\S.*\)  +\d\.\d{5}( {2,}[+-]\d\.\d{5} \[[+-]\d\.\d{5}, [+-]\d\.\d{5}\]){2}( ←)?", line)
+    assert lines[2].endswith("behind the best") and len(lines[2]) == rows[0].rindex("]") + 1
 
 
 def test_two_classes_may_come_as_one_logit():
