@@ -257,6 +257,19 @@ def test_booleans_are_the_labels_of_two_classes(case):
 
 
 @every
+def test_logits_of_any_size_are_fitted_or_refused(case):
+    """No overflow on the way, and no warning of one: a probability, or the row that is too large."""
+    logits = case.logits * 1e150
+    logits[:2] = case.logits[:2]
+    if case.calibrator._takes_minus_inf or isinstance(case.calibrator, MultilabelTemperature):
+        probs = clone(case.calibrator).fit(logits, case.target).predict_proba(logits)
+        assert ((probs >= 0) & (probs <= 1)).all()
+    else:
+        with pytest.raises(OptionError, match=r"fit: logits must be at most 1e\+100 in size; got \d.*e\+150 at row 2"):
+            clone(case.calibrator).fit(logits, case.target)
+
+
+@every
 @pytest.mark.parametrize("weight", [1e-300, 1e200])
 def test_weights_whose_squares_are_no_numbers_are_refused(case, weight):
     weights = np.ones(len(case.target))

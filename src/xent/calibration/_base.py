@@ -32,6 +32,7 @@ Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 SCHEMA = "xent.calibrator/1"
+_MOST = 1e100  # the sums of squares and cubes of larger logits are no numbers
 _WORDS = ("inf", "-inf", "nan")  # numbers that JSON has none for
 
 
@@ -397,6 +398,14 @@ def read_rows(
     if len(index) == 0:
         raise ShapeError(function, "logits must have at least one row with a label and a weight above 0; got none")
     _check_finite(function, z, keep, takes_minus_inf)
+    if not takes_minus_inf and max(float(z.max()), -float(z.min())) > _MOST:
+        size = np.abs(z).reshape(len(z), -1).max(axis=1)
+        first = int((size > _MOST).argmax())
+        raise OptionError(
+            function,
+            f"logits must be at most {_MOST:g} in size; got {size[first]:g} at row {int(np.flatnonzero(keep)[first])}",
+            "divide them by a number, here and in transform()",
+        )
     return CalibrationRows(z, index, weight), keep
 
 
