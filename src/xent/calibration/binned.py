@@ -139,6 +139,17 @@ def _stated(label: Int64, probs: Array) -> tuple[Float64, NDArray[np.bool_]]:
     return probs[np.arange(len(probs)), top].astype(np.float64), top == label
 
 
+def equal_mass(
+    confidence: Float64, weight: Float64 | None, n_bins: int
+) -> tuple[Float64, NDArray[np.intp], NDArray[np.intp]]:
+    """Return the distinct confidences, ascending, their bins of equal mass, and each row's place among them."""
+    value, place = np.unique(confidence, return_inverse=True)
+    mass = np.bincount(place, weight, len(value))
+    up_to = np.cumsum(mass)
+    index = np.minimum((up_to - mass) * n_bins // up_to[-1:], n_bins - 1).astype(np.intp)
+    return value, index, place
+
+
 def _mass_bins(label: Int64, probs: Array, weight: Float64 | None, kind: Kind, n_bins: int) -> ConfidenceBins:
     """Return bins of equal mass of checked rows."""
     if weight is not None:
@@ -151,10 +162,7 @@ def _mass_bins(label: Int64, probs: Array, weight: Float64 | None, kind: Kind, n
             confidence, right = probs[:, group].astype(np.float64), label == group
         else:
             confidence, right = _stated(label, probs)
-        value, place = np.unique(confidence, return_inverse=True)
-        mass = np.bincount(place, weight, len(value))
-        up_to = np.cumsum(mass)
-        bin_of_value = np.minimum((up_to - mass) * n_bins // up_to[-1:], n_bins - 1).astype(np.intp)
+        value, bin_of_value, place = equal_mass(confidence, weight, n_bins)
         low[group, bin_of_value[::-1]] = value[::-1]
         high[group, bin_of_value] = value
         cell = group * n_bins + bin_of_value[place]

@@ -16,6 +16,7 @@ from xent.calibration import _events
 from xent.calibration._arguments import check_bins
 from xent.calibration._events import Events, needs
 from xent.calibration._isotonic_curve import isotonic_curve
+from xent.calibration.binned import equal_mass
 from xent.calibration.metrics import ConfidenceBins
 from xent.errors import OptionError, ShapeError
 
@@ -257,15 +258,10 @@ class _Groups:
         self.size = np.maximum(np.rint(self.weight**2 / squares), 1.0).astype(np.int64)
 
 
-def _equal_mass(events: Events, n_bins: int) -> NDArray[np.int64]:
-    """Return each row's bin ⌊B r / n⌋, r of n rows (or their weights) having a smaller probability."""
-    order = np.argsort(events.probability)
-    sorted_probability = events.probability[order]
-    before = np.concatenate([[0.0], np.cumsum(events.weight[order])])
-    smaller = before[np.searchsorted(sorted_probability, sorted_probability)]
-    index = np.empty(len(order), np.int64)
-    index[order] = np.minimum(smaller * n_bins // max(before[-1], 1e-300), n_bins - 1)
-    return index
+def _equal_mass(events: Events, n_bins: int) -> NDArray[np.intp]:
+    """Return each row's bin of equal mass."""
+    _, index, place = equal_mass(events.probability, events.weight, n_bins)
+    return index[place]
 
 
 def _binned(events: Events, n_bins: int, strategy: str) -> tuple[Float64, Float64, Float64, Float64, Float64]:
