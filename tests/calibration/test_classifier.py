@@ -10,10 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, cross_val_predict, train_test_split
 from sklearn.naive_bayes import GaussianNB
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xent import OptionError
+from xent import DtypeError, OptionError, ShapeError
 from xent.calibration import CalibratedClassifier, TemperatureScaling, fit_temperature, from_probs
 
 X, Y = make_classification(1500, 12, n_informative=8, n_classes=3, flip_y=0.1, random_state=0)
@@ -87,3 +87,16 @@ def test_folds_that_cannot_be_are_refused():
         CalibratedClassifier(GaussianNB(), cv=ShuffleSplit(2, random_state=0)).fit(iris, y)
     with pytest.raises(OptionError, match="y must hold two classes or more; got one class"):
         CalibratedClassifier(GaussianNB()).fit(iris, np.zeros(len(y)))
+
+
+def test_scores_of_pairs_of_classes_are_not_taken_for_scores_of_classes():
+    """Three classes have three pairs: by its shape alone a score of pairs passes, and says nothing of a class."""
+    with pytest.raises(ShapeError, match=r"one column a class; got one a pair of classes\n\nhint: an SVC wants"):
+        CalibratedClassifier(SVC(decision_function_shape="ovo")).fit(X[:150], Y[:150])
+    two = Y[:150] % 2
+    CalibratedClassifier(SVC(decision_function_shape="ovo")).fit(X[:150], two)  # of two there is one pair
+
+
+def test_a_calibrator_is_an_object():
+    with pytest.raises(DtypeError, match=r"fit: calibrator must be None or a calibrator; got <class"):
+        CalibratedClassifier(GaussianNB(), TemperatureScaling).fit(X[:50], Y[:50])

@@ -161,6 +161,17 @@ def test_a_label_of_which_nothing_is_known_keeps_its_logits():
     assert calibrator.reasons_ == [None, "no rows", None, None]
 
 
+def test_entries_that_do_not_count_may_be_nan():
+    z, y = ROWS.copy(), (ROWS > 1).astype(int)
+    y[:50, 0], y[50:90, 2] = -100, -100
+    expected = MultilabelTemperature(per_label=True).fit(z, y).temperature_
+    z[:50, 0], z[50:90, 2] = np.nan, np.nan
+    found = MultilabelTemperature(per_label=True).fit(z, y).temperature_
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    with pytest.raises(OptionError, match=r"^MultilabelTemperature.fit: logits must not be NaN; got nan at row 0"):
+        MultilabelTemperature().fit(z, (ROWS > 1).astype(int))
+
+
 def test_entries_may_have_weights():
     weight = np.random.default_rng(3).integers(0, 3, size=ROWS.shape)
     found = MultilabelTemperature().fit(ROWS, SEVERAL, weight)

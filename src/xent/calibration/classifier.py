@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 from xent.calibration._base import Calibrator
 from xent.calibration.probabilities import from_probs
 from xent.calibration.temperature_scaling import TemperatureScaling
-from xent.errors import OptionError, ShapeError
+from xent.errors import DtypeError, OptionError, ShapeError
 
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
@@ -92,6 +92,11 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         check_classification_targets(y)
         self.classes_, target = np.unique(np.asarray(y), return_inverse=True)
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        if not (self.calibrator is None or isinstance(self.calibrator, Calibrator)):
+            raise DtypeError(
+                _FIT, f"calibrator must be None or a calibrator; got {self.calibrator!r}", "such as PlattScaling()"
+            )
+        calibrator = TemperatureScaling() if self.calibrator is None else self.calibrator.clone()
         estimator = _default() if self.estimator is None else self.estimator
         weighted = weight is not None and has_fit_parameter(estimator, "sample_weight")
 
@@ -124,7 +129,6 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
                 f"cv must score each row once; it scores row {row} {scored[row]} times",
                 "KFold does, ShuffleSplit not",
             )
-        calibrator = TemperatureScaling() if self.calibrator is None else self.calibrator.clone()
         self.calibrator_ = calibrator.fit(logits, target, weight)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
@@ -173,10 +177,13 @@ def _logits(model: Any, X: Any, n_classes: int) -> Float64:
             return np.stack([np.zeros_like(scores), scores], axis=1)
     else:
         scores = from_probs(model.predict_proba(X), floor=_FLOOR)
-    if scores.shape[1] != n_classes:
+    # Three classes have three pairs: their scores look like one a class.
+    pairs = n_classes > 2 and getattr(model, "decision_function_shape", None) == "ovo"
+    if pairs or scores.shape[1] != n_classes:
+        got = "one a pair of classes" if pairs else f"shape {scores.shape} for {n_classes} classes"
         raise ShapeError(
             "CalibratedClassifier",
-            f"the classifier's scores must have one column a class; got shape {scores.shape} for {n_classes} classes",
+            f"the classifier's scores must have one column a class; got {got}",
             "an SVC wants decision_function_shape='ovr'",
         )
     return scores

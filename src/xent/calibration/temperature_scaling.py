@@ -282,9 +282,6 @@ class MultilabelTemperature(Calibrator):
         function = self._name("fit")
         z = _validate.floating(function, "logits", logits)
         _validate.rows(function, "logits", z)
-        if np.isnan(z).any():
-            row = int(np.isnan(z).any(axis=1).argmax())
-            raise OptionError(function, f"logits must not be NaN; got nan at row {row}", "leave such rows out")
         y = _validate.floating(function, "target", target)
         if y.shape != z.shape:
             raise ShapeError(
@@ -310,6 +307,10 @@ class MultilabelTemperature(Calibrator):
             raise ShapeError(
                 function, "target must have at least one entry with a label and a weight above 0; got none"
             )
+        unknown = np.isnan(z) & (weight > 0)
+        if unknown.any():
+            row = int(unknown.any(axis=1).argmax())
+            raise OptionError(function, f"logits must not be NaN; got nan at row {row}", "ignore_index leaves it out")
         columns = [[k] for k in range(z.shape[1])] if self.per_label else [list(range(z.shape[1]))]
         fits = [_fit_entries(z[:, k].reshape(-1), y[:, k].reshape(-1), weight[:, k].reshape(-1)) for k in columns]
         each = fits if self.per_label else fits * z.shape[1]
