@@ -28,6 +28,7 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_custom_sections = ["Returns"]  # prose, of as many lines as it takes: not a type a line
 
 
 class LossesTable(SphinxDirective):
