@@ -13,7 +13,7 @@ from xent.calibration.accumulator import CalibrationError
 from xent.calibration.affine import DirichletCalibration, MatrixScaling, StructuredScaling, VectorScaling
 from xent.calibration.binned import calibration_error, ece, mce
 from xent.calibration.binning import HistogramBinning
-from xent.calibration.choose import Choice, best_calibrator, default_calibrator
+from xent.calibration.choose import Candidate, Choice, best_calibrator, default_calibrator
 from xent.calibration.decomposition import CorpDecomposition, corp
 from xent.calibration.diagrams import MurphyCurve, ReliabilityDisplay, murphy_diagram
 from xent.calibration.hypothesis_tests import CalibrationTest, ks_test, kuiper_test, spiegelhalter_test
@@ -38,6 +38,7 @@ __all__ = [
     "CalibrationError",
     "CalibrationTest",
     "Calibrator",
+    "Candidate",
     "Choice",
     "ConfidenceBins",
     "CorpDecomposition",
