@@ -233,7 +233,7 @@ MESSAGES = [
     (
         {"y_true": [0], "y_prob": [0.1], "kind": "top-label"},
         ShapeError,
-        r"^smooth_ece: y_prob must have shape \(rows, classes ≥ 2\) for kind='top-label'\n\nhint: one number a",
+        r"^smooth_ece: y_prob must have shape \(rows, classes ≥ 2\) for kind='top-label'.*\n\nhint: one number a",
     ),
     (
         {"y_true": [0], "y_prob": [[3.0, -1.0]], "kind": "classwise"},

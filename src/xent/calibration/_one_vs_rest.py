@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xent.calibration._base import CalibrationRows, Calibrator
+from xent.calibration._base import Calibrator
+from xent.calibration._rows import CalibrationRows
 
 Array = NDArray[Any]
 Bool = NDArray[np.bool_]

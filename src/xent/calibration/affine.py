@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xent import _validate
-from xent.calibration._base import CalibrationRows, Calibrator
+from xent.calibration._base import Calibrator
 from xent.calibration._convex import Diagonal, Form, Full, Rows, minimise
+from xent.calibration._rows import CalibrationRows
 from xent.calibration._strengths import choose, form_of
 from xent.calibration.temperature import fit_temperature
 from xent.kernels import backend_for

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from xent import _validate
 from xent.calibration._arguments import check_bins
-from xent.calibration._base import CalibrationRows
 from xent.calibration._one_vs_rest import BinaryCalibrator, one_vs_rest
 from xent.calibration._pav import just_below, pooled
+from xent.calibration._rows import CalibrationRows
 
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]

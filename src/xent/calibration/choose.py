@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
 from xent._estimates import Estimate, effective_size, missing, normal
-from xent.calibration._base import CalibrationRows, Calibrator, read_rows
+from xent.calibration._base import Calibrator
+from xent.calibration._rows import CalibrationRows, read_rows
 from xent.calibration.affine import StructuredScaling, VectorScaling
 from xent.calibration.isotonic import IsotonicCalibration
 from xent.calibration.platt import BetaCalibration, PlattScaling, QuadraticScaling

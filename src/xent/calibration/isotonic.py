@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xent import _validate
-from xent.calibration._base import CalibrationRows
 from xent.calibration._one_vs_rest import ORDER, BinaryCalibrator, log_odds_of, one_vs_rest
 from xent.calibration._pav import pav, pooled
+from xent.calibration._rows import CalibrationRows
 
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]

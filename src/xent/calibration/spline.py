@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xent.calibration._base import CalibrationRows
 from xent.calibration._one_vs_rest import ORDER, BinaryCalibrator, one_vs_rest
 from xent.calibration._pav import pooled
 from xent.calibration._pieces import fit_pieces, pieces, ramps, roughness
 from xent.calibration._rising_fit import Counts, fit_rising
+from xent.calibration._rows import CalibrationRows
 from xent.errors import OptionError
 
 Bool = NDArray[np.bool_]

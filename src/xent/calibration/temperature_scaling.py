@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
-from xent.calibration._base import CalibrationRows, Calibrator
+from xent.calibration._base import Calibrator
+from xent.calibration._rows import CalibrationRows
 from xent.calibration.temperature import TemperatureFit, fit_temperature, typical_temperature
 from xent.errors import OptionError, ShapeError, TargetError
 from xent.functional import sigmoid
