@@ -5,13 +5,11 @@ import subprocess
 import sys
 
 import numpy as np
-import onnxruntime
 import pytest
-import torch
 from scipy.special import softmax
 
 from xent import DataError, DtypeError, OptionError, Policy, ShapeError
-from xent.calibration import EnsembleTemperature, TemperatureScaling
+from xent.calibration import TemperatureScaling
 
 
 def policy(**changes):
@@ -228,69 +226,3 @@ def test_the_cheapest_decision_by_hand():
     assert policy(**given).decide(np.log(probs.clip(1e-300))).label.tolist() == [1, 0, 0]
     assert policy(**given, reject_cost=0.6).decide(np.log(probs.clip(1e-300))).label.tolist() == [-1, 0, 0]
     assert policy(**given).decide([[np.nan, 0, 0]]).label.tolist() == [-1]
-
-
-# One policy, four times: NumPy, torch, ONNX, code ------------------------------------------------------------------
-
-RANDOM = np.random.default_rng(5)
-SCORES = (4.0 * RANDOM.normal(size=(500, 3))).astype(np.float32)
-SCORES[:6] = [[np.nan, 0, 0], [np.inf, 0, 0], [-np.inf] * 3, [0, -np.inf, 1], [2, 2, -np.inf], [1, 1, 1]]
-ENSEMBLE = EnsembleTemperature().fit(SCORES[6:], (SCORES[6:] / 2 + RANDOM.gumbel(size=(494, 3))).argmax(axis=1))
-
-SAME = [
-    policy(),
-    policy(calibrator=None, thresholds=(0.5, 1 / 3, 0.2)),
-    policy(calibrator=ENSEMBLE, rule="top", thresholds=(0.4, 0.55, 0.3)),
-    policy(rule="cost", cost=COST, reject_cost=0.5),
-    policy(rule="cost", cost=COST),
-    policy(scores="probs", thresholds=(0.2, 0.6, 0.3)),
-]
-
-
-def scores_for(each):
-    if each.scores == "logits":
-        return SCORES
-    with np.errstate(invalid="ignore"):
-        probs = softmax(SCORES.astype(np.float64), axis=1).astype(np.float32)
-    probs[10:12] = [[0.5, 0.5, 0.5], [1.5, -0.5, 0.0]]
-    return probs
-
-
-def assert_same(decision, other):
-    label, flags, probs, top = other
-    np.testing.assert_array_equal(decision.label, label)
-    np.testing.assert_array_equal(decision.flags, flags)
-    np.testing.assert_array_equal(decision.top, top)
-    np.testing.assert_allclose(decision.probs, probs, rtol=1e-13, equal_nan=True)
-
-
-@pytest.mark.parametrize("each", SAME, ids=range(len(SAME)))
-def test_torch_decides_the_same(each):
-    scores = scores_for(each)
-    decision = each.decide(scores)
-    assert len(set(decision.label.tolist())) > 2  # it would not do to compare rejections alone
-    assert_same(decision, [part.numpy() for part in each.to_torch()(torch.tensor(scores))])
-
-
-@pytest.mark.parametrize("each", SAME, ids=range(len(SAME)))
-def test_printed_code_decides_the_same(each):
-    names = {}
-    exec(each.to_code(), names)
-    assert_same(each.decide(scores_for(each)), names["decide"](scores_for(each)))
-    assert names["classes"] == list(each.classes)
-
-
-@pytest.mark.parametrize("each", SAME, ids=range(len(SAME)))
-def test_onnx_decides_the_same(each, tmp_path):
-    each.to_onnx(tmp_path / "policy.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "policy.onnx")
-    scores = scores_for(each)
-    for part in (scores, scores[:1]):  # any number of rows
-        assert_same(each.decide(part), session.run(["label", "flags", "probs", "top"], {"scores": part}))
-    assert [p.name for p in tmp_path.iterdir()] == ["policy.onnx"]
-
-
-@pytest.mark.parametrize("each", SAME, ids=range(len(SAME)))
-def test_every_rule_comes_back_from_json(each, tmp_path):
-    each.save(tmp_path / "policy.json")
-    assert Policy.load(tmp_path / "policy.json") == each

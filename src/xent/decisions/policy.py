@@ -235,7 +235,9 @@ class Policy:
     def to_onnx(self, path: str | Path) -> None:
         """Write an ONNX model: input ``scores`` (n, K) float32, outputs ``label``, ``flags``, ``probs``, ``top``.
 
-        Inside it computes in float64, as :meth:`decide` does.
+        Inside it computes in float64, as :meth:`decide` does. Calibrators with curves of pieces or steps (isotonic,
+        histogram, spline, quadratic, Venn-Abers) find the piece by comparing with all its edges, for ONNX has no
+        search: that takes n · K · edges numbers at a time.
 
         Raises
         ------
