@@ -109,8 +109,8 @@ def audit(
     calibrator: Annotated[
         str,
         typer.Option(
-            help="temperature, ensemble, structured, vector, matrix, dirichlet, isotonic or beta; auto: what "
-            "cross-validated log loss chooses."
+            help="temperature, ensemble, structured, vector, matrix, dirichlet, platt, quadratic, beta or isotonic; "
+            "auto: what cross-validated log loss chooses."
         ),
     ] = "temperature",
     unknowns: Annotated[

@@ -11,7 +11,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from xent import DataError, OptionError
 from xent.audit import Options
-from xent.calibration import StructuredScaling, TemperatureScaling, VectorScaling
+from xent.audit.calibrators import name_of
+from xent.audit.options import CALIBRATORS
+from xent.calibration import PlattScaling, QuadraticScaling, StructuredScaling, TemperatureScaling, VectorScaling
+from xent.calibration.choose import default_candidates
 from xent.decisions import Goal, ood
 
 from .factories import ArraySource, audit, calibrated, result_of, softmax, split_of
@@ -96,14 +99,61 @@ def test_an_unknown_calibrator_is_refused():
         Options(calibrator="magic")
 
 
-def test_a_calibrator_that_cannot_take_zeros_says_so():
-    logits, label = calibrated(400, 3)
+def with_a_zero() -> ArraySource:
+    """Biased probabilities, of which one is 0, in row 37: most rows make a matrix the best calibrator."""
+    logits, label = biased(3000)
     probs = softmax(logits)
-    probs[3] = [0.0, 0.5, 0.5]
-    with pytest.raises(OptionError, match=r"StructuredScaling\.fit: logits must be finite; got -inf"):
-        audit(
-            ArraySource(probs, np.where(np.arange(400) == 3, 1, label), kind="probs"), Options(calibrator="structured")
-        )
+    probs[37] = [0.0, 0.5, 0.25, 0.25]
+    label[37] = 1
+    return ArraySource(probs, label, kind="probs")
+
+
+@pytest.mark.parametrize("asked", ["structured", "vector", "matrix", "dirichlet", "platt", "quadratic", "beta"])
+def test_a_calibrator_that_cannot_take_zeros_says_so(asked):
+    words = rf"^xent audit: --calibrator {asked} must have finite logits; got -inf at row 37, a probability of 0"
+    with pytest.raises(DataError, match=words):
+        audit(with_a_zero(), Options(calibrator=asked))
+
+
+@pytest.mark.parametrize("asked", ["temperature", "ensemble", "isotonic", "auto"])
+def test_other_calibrators_score_every_row_of_a_table_with_zeros(asked):
+    """One half has no zero: what fits it best could not score the other."""
+    outcome = audit(with_a_zero(), Options(calibrator=asked))
+    assert outcome.result["calibration"]["method"] == ("temperature" if asked == "auto" else asked)
+    compared = {each["name"] for each in outcome.result["calibration"]["comparison"]["candidates"]}
+    assert "StructuredScaling()" not in compared
+    assert outcome.policy.decide([0.0, 0.5, 0.25, 0.25]).probs[0, 0] < 0.01
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 301])
+def test_whatever_auto_may_choose_can_be_asked_for(n_classes):
+    assert {name_of(each) for each in default_candidates(n_classes)} <= set(CALIBRATORS) - {"auto"}
+
+
+@pytest.mark.parametrize("name", ["platt", "quadratic"])
+def test_calibrators_of_two_classes(name):
+    random = np.random.default_rng(0)
+    m = 2.0 * random.normal(size=4000)
+    label = (random.random(4000) < 1.0 / (1.0 + np.exp(-2.0 * m - 1.0))).astype(int)
+    logits = np.stack([-m / 2, m / 2], axis=1)
+    outcome = audit(ArraySource(logits, label, split=split_of(4000)), Options(calibrator=name))
+    kind = {"platt": PlattScaling, "quadratic": QuadraticScaling}[name]
+    probs = kind().fit(logits[:2000], label[:2000]).predict_proba(logits[2000:])
+    assert outcome.result["calibration"]["method"] == name
+    np.testing.assert_allclose(outcome.policy.decide(logits[2000:]).probs, probs, rtol=1e-6)
+
+
+def test_calibrators_and_promises_of_too_few_rows():
+    """Of seven rows, for some seed, a half keeps none to learn from: no crash, and nothing proven."""
+    logits, label = calibrated(7, 3)
+    source, others = ArraySource(logits, label), ArraySource(logits, None)
+    for seed in range(12):
+        options = Options(Goal("recall", 0.9, confidence=0.9), seed=seed)
+        thresholds = result_of(source, options, unknowns=others)["thresholds"]
+        assert [each["proven"] for each in thresholds["per_class"]] == [False] * 3
+    with pytest.raises(DataError, match="--calibrator isotonic must have rows to learn from; got none where"):
+        for seed in range(12):
+            audit(source, Options(Goal("recall", 0.9, confidence=0.9), seed=seed, calibrator="isotonic"))
 
 
 # Promises ------------------------------------------------------------------------------------------------------------
@@ -221,6 +271,25 @@ def test_in_a_cross_fit_each_half_meets_the_threshold_of_the_other():
 
     (energy,) = [each for each in unknowns_result(state.unknowns)["scores"] if each["name"] == "energy"]
     assert energy["tpr"]["value"] == pytest.approx(accepted / 800, abs=1e-12)
+
+
+def test_unknowns_meet_the_same_thresholds_whether_promises_are_asked_or_not():
+    """The scores are of raw logits, which no calibrator fitted: no row need be kept from them."""
+    logits, label = calibrated(800, 4, seed=2, spread=4.0)
+    source, others = ArraySource(logits, label), ArraySource(logits[:50] / 4, None)
+    plain, promised = (
+        result_of(source, Options(Goal("recall", 0.9, confidence=confidence)), unknowns=others)["unknowns"]
+        for confidence in (None, 0.9)
+    )
+    assert plain == promised
+
+
+def test_the_energy_of_probabilities_is_no_score():
+    """It is log 1 = 0 in every row, and rounding would be ranked."""
+    logits, label = calibrated(400, 3, seed=2)
+    source = ArraySource(softmax(logits), label, kind="probs")
+    unknowns = result_of(source, unknowns=ArraySource(softmax(logits[:50] / 4), None, kind="probs"))["unknowns"]
+    assert {each["name"] for each in unknowns["scores"]} == set(ood.SCORES) - {"energy"}
 
 
 def test_a_table_of_another_classifier_is_refused():

@@ -81,7 +81,7 @@ CANDIDATE = {"name": "X()", "nll": ESTIMATE, "change": ESTIMATE, "behind": ESTIM
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (["calibration", "method"], "platt"),
+        (["calibration", "method"], "histogram"),
         (["calibration", "calibrator", "sampled"], "yes"),
         (["calibration", "comparison", "asked"], "histogram"),
         (["calibration", "comparison", "candidates"], []),  # no reason

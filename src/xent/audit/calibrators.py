@@ -11,7 +11,7 @@ from xent import calibration
 from xent.calibration._base import Calibrator
 from xent.calibration.choose import Choice, best_calibrator, default_candidates
 from xent.calibration.temperature_scaling import TemperatureScaling
-from xent.errors import XentError
+from xent.errors import DataError, XentError
 from xent.kernels import backend_for
 
 Array = NDArray[Any]
@@ -27,8 +27,10 @@ _KINDS: dict[str, type[Calibrator]] = {
     "vector": calibration.VectorScaling,
     "matrix": calibration.MatrixScaling,
     "dirichlet": calibration.DirichletCalibration,
-    "isotonic": calibration.IsotonicCalibration,
+    "platt": calibration.PlattScaling,
+    "quadratic": calibration.QuadraticScaling,
     "beta": calibration.BetaCalibration,
+    "isotonic": calibration.IsotonicCalibration,
 }
 
 
@@ -37,12 +39,23 @@ def name_of(calibrator: Calibrator) -> str:
     return next(name for name, kind in _KINDS.items() if type(calibrator) is kind)
 
 
-def compare(sample: tuple[Array, ...], asked: str, seed: int) -> Choice | None:
-    """Return how the usual calibrators, and the one asked for, do on rows (logits, target, weight); None: too few."""
+def takes_minus_inf(asked: str) -> bool:
+    """Return whether the calibrator asked for takes logits of -inf, which probabilities of 0 have."""
+    return asked == "auto" or _KINDS[asked]._takes_minus_inf
+
+
+def compare(sample: tuple[Array, ...], asked: str, seed: int, finite: bool) -> Choice | None:
+    """Return how the usual calibrators, and the one asked for, do on rows (logits, target, weight); None: too few.
+
+    Where not all logits of the table are ``finite``, only those are compared that can score every row of it.
+    """
+    if not sample:
+        return None
     logits, target, weight = (column[: max(200, _COMPARED // sample[0].shape[1])] for column in _settled(sample))
     candidates = default_candidates(logits.shape[1])
     if asked in _KINDS and _KINDS[asked] not in {type(each) for each in candidates}:
         candidates.append(_KINDS[asked]())
+    candidates = [each for each in candidates if finite or each._takes_minus_inf]
     try:
         return best_calibrator(logits, target, weight, candidates=candidates, n_folds=FOLDS, seed=seed)
     except XentError:  # fewer rows than folds, say
@@ -54,6 +67,12 @@ def fitted(asked: str, temperature: TemperatureScaling, choice: Choice | None, s
     kind = type(choice.calibrator) if asked == "auto" and choice is not None else _KINDS.get(asked, TemperatureScaling)
     if kind is TemperatureScaling:
         return temperature
+    if not sample or len(sample[0]) == 0:
+        raise DataError(
+            "xent audit",
+            f"--calibrator {asked} must have rows to learn from; got none where they were divided by chance",
+            "collect more rows, or leave --calibrator out",
+        )
     return kind().fit(*_settled(sample))
 
 

@@ -129,6 +129,8 @@ class Audit:
         self.choice: Choice | None = None
         #: For each fit the slope at the temperature it ended at, measured once more: these fits take no further step.
         self.certificates: list[TemperatureFit] = []
+        #: The first row with a logit of -inf, which not every calibrator takes.
+        self.minus_inf: int | None = None
         self.fit_rows = self.score_rows = 0
         self.fit_weight, self.score_weight = np.zeros(n_classes), np.zeros(n_classes)
         self.fit_weight_squares = np.zeros(n_classes)
@@ -176,6 +178,8 @@ class Audit:
             if len(rows.row) == 0:
                 continue
             self._sample(rows)
+            if self.minus_inf is None and rows.logits.min() == -np.inf:
+                self.minus_inf = int(rows.row[(rows.logits == -np.inf).any(axis=1).argmax()])
             scored = rows.where(rows.score >= 0)
             fitted = rows.where(rows.fit >= 0)
             self.fit_rows += len(fitted.row)
@@ -213,6 +217,13 @@ class Audit:
         facts = self.facts
         if facts.rows == 0:
             raise DataError("xent audit", f"{self.source.description.name} must have rows; it is empty")
+        if self.minus_inf is not None and not calibrators.takes_minus_inf(self.options.calibrator):
+            raise DataError(
+                "xent audit",
+                f"--calibrator {self.options.calibrator} must have finite logits; got -inf at row {self.minus_inf}, a "
+                "probability of 0",
+                "temperature, ensemble and isotonic take them, or lift probabilities of 0 to a small number first",
+            )
         if self.fit_rows and self.score_rows:
             return
         if self.split and facts.rows > facts.invalid + facts.ignored:
@@ -282,12 +293,13 @@ class Audit:
         """Compare calibrators, and fit what is to calibrate: in a cross-fit each half by what its own rows say."""
         asked, seed = self.options.calibrator, self.options.seed
         parts = [sample.columns for sample in self.samples if len(sample.keys)]
-        every = tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
+        every = tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))  # () of no rows
         for number, fit in enumerate(self.fits):
             last = number == len(self.fits) - 1
             sample = every if last else self.samples[number].columns
             progress("comparing calibrators", number, len(self.fits))
-            choice = calibrators.compare(sample, asked, seed) if last or asked == "auto" else None
+            wanted = last or asked == "auto"
+            choice = calibrators.compare(sample, asked, seed, self.minus_inf is None) if wanted else None
             temperature = TemperatureScaling.after(fit, self.n_classes)
             self.calibrators.append(calibrators.fitted(asked, temperature, choice, sample))
             self.choice = choice
@@ -302,13 +314,16 @@ class Audit:
 
         Where thresholds are to carry a guarantee every other row, by chance, is kept from it for them.
         """
-        mine = rows.fit == number if number < len(self.samples) else rows.fit >= 0
+        mine = self._may_learn(rows, number)
         return mine if self.options.goal.confidence is None else mine & ~self._kept_for_thresholds(rows)
 
     def _chooses(self, rows: Rows, number: int) -> NDArray[np.bool_]:
         """Say which rows the thresholds of a fit are chosen on."""
-        mine = rows.fit == number if number < len(self.samples) else rows.fit >= 0
+        mine = self._may_learn(rows, number)
         return mine if self.options.goal.confidence is None else mine & self._kept_for_thresholds(rows)
+
+    def _may_learn(self, rows: Rows, number: int) -> NDArray[np.bool_]:
+        return rows.fit == number if number < len(self.samples) else rows.fit >= 0
 
     def _kept_for_thresholds(self, rows: Rows) -> NDArray[np.bool_]:
         return (uniform_keys(rows.row, self.options.seed + 2) & np.uint64(1)).astype(np.bool_)
@@ -333,7 +348,8 @@ class Audit:
                 chosen = rows.where(self._chooses(rows, number))
                 histograms[number].add(*self.calibrated(chosen.logits, number), chosen.target, chosen.weight)
                 if self.unknowns is not None:
-                    self.unknowns.add(self.unknowns.choosing, number, chosen.row, chosen.logits)
+                    known = rows.where(self._may_learn(rows, number))  # their scores are of logits that nothing fitted
+                    self.unknowns.add(self.unknowns.choosing, number, known.row, known.logits)
                 if goal.confidence is not None:
                     proposals[number].add(*self.calibrated(learnt.logits, number), learnt.target, learnt.weight)
         for check in self.certificates:

@@ -11,7 +11,19 @@ from xent.decisions.thresholds import Goal
 from xent.errors import OptionError
 
 #: The calibrators that an audit can be asked for; "auto" takes the one that cross-validated log loss chooses.
-CALIBRATORS = ("temperature", "ensemble", "structured", "vector", "matrix", "dirichlet", "isotonic", "beta", "auto")
+CALIBRATORS = (
+    "temperature",
+    "ensemble",
+    "structured",
+    "vector",
+    "matrix",
+    "dirichlet",
+    "platt",
+    "quadratic",
+    "beta",
+    "isotonic",
+    "auto",
+)
 
 
 @dataclass(frozen=True)

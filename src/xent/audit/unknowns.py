@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from xent._estimates import wilson
+from xent._estimates import missing, wilson
 from xent.audit.numbers import Json, estimate, number, short
 from xent.audit.rows import InputFacts, usable_logits
 from xent.audit.sketch import SmallestKeys, uniform_keys
@@ -25,11 +25,6 @@ Float64 = NDArray[np.float64]
 _KEPT = 200_000
 TPR = 0.95
 _BINS = 40
-
-
-def scores_of(logits: NDArray[np.float32] | NDArray[np.float64]) -> Float64:
-    """Return every score of every row, (n, scores), higher = more in-distribution."""
-    return np.stack([score(logits) for score in SCORES.values()], axis=1)
 
 
 @dataclass
@@ -46,6 +41,15 @@ class Unknowns:
     unknown: SmallestKeys = field(default_factory=lambda: SmallestKeys(_KEPT))
     choosing: list[SmallestKeys] = field(default_factory=list)
     scored: list[SmallestKeys] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """The scores that are looked at: the energy of probabilities is 0, and its rounding would be ranked."""
+        return [name for name in SCORES if not (name == "energy" and self.source.description.kind == "probs")]
+
+    def scores_of(self, logits: NDArray[np.float32] | NDArray[np.float64]) -> Float64:
+        """Return every score of every row, (n, scores), higher = more in-distribution."""
+        return np.stack([SCORES[name](logits) for name in self.names], axis=1)
 
     def read(self, n_classes: int, kind: str, n_fits: int, seed: int, progress: Progress) -> None:
         """Read the second table."""
@@ -64,7 +68,7 @@ class Unknowns:
             row = batch.start + np.arange(len(batch.scores))
             good, logits = usable_logits(batch.scores, row, kind == "probs", facts)
             self.rows += len(row)
-            self.unknown.add(uniform_keys(row[good], seed + 3), scores_of(logits[good]))
+            self.unknown.add(uniform_keys(row[good], seed + 3), self.scores_of(logits[good]))
             progress("reading unknowns", self.rows, description.rows)
         self.invalid = facts.not_finite.count + facts.not_distribution.count
         if self.rows == self.invalid:
@@ -75,7 +79,7 @@ class Unknowns:
 
     def add(self, where: list[SmallestKeys], number: int, row: NDArray[np.int64], logits: NDArray[np.float64]) -> None:
         """Add rows of the first table to those that choose, or to those scored, of a fit."""
-        where[number].add(uniform_keys(row, 3), scores_of(logits))
+        where[number].add(uniform_keys(row, 3), self.scores_of(logits))
 
 
 def unknowns_result(unknowns: Unknowns) -> Json:
@@ -83,9 +87,10 @@ def unknowns_result(unknowns: Unknowns) -> Json:
     description = unknowns.source.description
     unknown = unknowns.unknown.columns[0]
     known = np.concatenate([sample.columns[0] for sample in unknowns.scored if len(sample.keys)])
-    scores = [_score(unknowns, place, name, known[:, place], unknown[:, place]) for place, name in enumerate(SCORES)]
+    names = unknowns.names
+    scores = [_score(unknowns, place, name, known[:, place], unknown[:, place]) for place, name in enumerate(names)]
     scores.sort(key=lambda each: -each["auroc"]["value"])
-    best = list(SCORES).index(scores[0]["name"])
+    best = names.index(scores[0]["name"])
     sampled = "" if unknowns.unknown.complete else f", of which {len(unknown):,} were drawn at random"
     return {
         "source": {
@@ -110,21 +115,24 @@ def unknowns_result(unknowns: Unknowns) -> Json:
 def _score(unknowns: Unknowns, place: int, name: str, known: Float64, unknown: Float64) -> Json:
     """Return how one score tells the tables apart; a scored row meets a threshold that it did not help to choose."""
     found = evaluate(known, unknown, tpr=TPR)
-    every = [sample.columns[0][:, place] for sample in unknowns.choosing if len(sample.keys)]
-    limits = [fit_threshold(column, TPR) for column in every]
+    limits = [
+        fit_threshold(sample.columns[0][:, place], TPR) if len(sample.keys) else None for sample in unknowns.choosing
+    ]
     accepted = n = 0
-    for limit, sample in zip(limits, unknowns.scored, strict=False):
-        if len(sample.keys):
+    for limit, sample in zip(limits, unknowns.scored, strict=True):
+        if limit is not None and len(sample.keys):
             accepted += int((sample.columns[0][:, place] >= limit).sum())
             n += len(sample.keys)
+    policy = limits[-1]
+    assert policy is not None  # an audit has rows that may be learnt from
     return {
         "name": name,
         "auroc": estimate(found.auroc),
         "aupr_in": number(found.aupr_in),
         "aupr_out": number(found.aupr_out),
-        "fpr": estimate(wilson(float((unknown >= limits[-1]).mean()), len(unknown))),
-        "threshold": number(limits[-1]),
-        "tpr": estimate(wilson(accepted / n, n)),
+        "fpr": estimate(wilson(float((unknown >= policy).mean()), len(unknown))),
+        "threshold": number(policy),
+        "tpr": estimate(wilson(accepted / n, n) if n else missing("no scored row meets a threshold that others chose")),
     }
 
 

@@ -35,8 +35,10 @@ METHODS = {
     "vector": "vector scaling",
     "matrix": "matrix scaling",
     "dirichlet": "Dirichlet calibration",
-    "isotonic": "isotonic calibration",
+    "platt": "Platt scaling",
+    "quadratic": "quadratic scaling",
     "beta": "beta calibration",
+    "isotonic": "isotonic calibration",
 }
 _IMPORT_LINE = re.compile(r"^import .*\n", re.MULTILINE)
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}

@@ -8,7 +8,8 @@ export const className = (result, index) => result.classes[index]?.name ?? `clas
 
 const METHODS = {
   temperature: "temperature scaling", ensemble: "ensemble temperature", structured: "structured scaling", vector: "vector scaling",
-  matrix: "matrix scaling", dirichlet: "Dirichlet calibration", isotonic: "isotonic calibration", beta: "beta calibration",
+  matrix: "matrix scaling", dirichlet: "Dirichlet calibration", platt: "Platt scaling",
+  quadratic: "quadratic scaling", beta: "beta calibration", isotonic: "isotonic calibration",
 }; // prettier-ignore
 
 /** What made the scores “after”, in words. */
