@@ -153,6 +153,27 @@ def test_a_file_of_endless_brackets(tmp_path):
         Policy.load(tmp_path / "p.json")
 
 
+def test_numbers_and_lists_of_numpy_come_back_from_a_file(tmp_path):
+    given = policy(
+        classes=np.array(["cat", "dog", "bird"]),
+        thresholds=[np.float32(0.5), 0.25, None],
+        rule="cost",
+        cost=1 - np.eye(3, dtype=np.float32),
+        reject_cost=np.float32(0.5),
+        goal={"recall": np.float32(0.5)},
+        fitted_on={"rows": np.int64(3), "rows_per_class": [1, 1, 1]},
+    )
+    given.save(tmp_path / "policy.json")
+    assert Policy.load(tmp_path / "policy.json") == given
+    assert given == policy(
+        rule="cost",
+        cost=((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0)),
+        reject_cost=0.5,
+        goal={"recall": 0.5},
+        fitted_on={"rows": 3, "rows_per_class": (1, 1, 1)},
+    )
+
+
 def test_save_where_nothing_can_be_written(tmp_path):
     path = tmp_path / "none" / "policy.json"
     with pytest.raises(DataError) as raised:
@@ -177,6 +198,15 @@ def test_save_where_nothing_can_be_written(tmp_path):
         ({"thresholds": (0.5, 1.5, 0.5)}, OptionError, "got 1.5 for class 'dog'"),
         ({"thresholds": (0.5, "high", 0.5)}, OptionError, "got 'high' for class 'dog'"),
         ({"scores": "guess"}, OptionError, "got 'guess'"),
+        ({"goal": {"recall": {1}}}, OptionError, "goal must be what JSON can hold; got Object of type set"),
+        ({"fitted_on": {"loss": np.nan}}, OptionError, "fitted_on must be what JSON can hold; got Out of range"),
+        ({"rule": "cost", "cost": np.eye(3)}, OptionError, "cost must be least where the decision is right; got 1 for"),
+        ({"rule": "cost", "cost": (0, 1, 1)}, ShapeError, r"cost must be 3 rows of 3 finite numbers.*got \(0, 1, 1\)"),
+        (
+            {"rule": "cost", "cost": 1 - np.eye(3), "reject_cost": 0.0},
+            OptionError,
+            "reject_cost must be above the least cost, 0; got 0.0",
+        ),
     ],
 )
 def test_bad_policies(changes, error, words):

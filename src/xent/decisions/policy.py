@@ -17,6 +17,7 @@ from xent._files import write_files
 from xent.calibration._base import Calibrator
 from xent.calibration._code import assignments, source
 from xent.decisions import _rules
+from xent.decisions.costs import cost_matrix
 from xent.errors import DataError, OptionError, ShapeError, XentError
 from xent.functional import softmax
 
@@ -76,7 +77,8 @@ class Policy:
     ------
     OptionError, ShapeError
         A calibrator that is not fitted or has another number of classes; a threshold outside [0, 1]; costs without
-        their rule, or a rule without its costs.
+        their rule, or a rule without its costs; a wrong decision cheaper than the right one, or a ``reject_cost`` at
+        which every row would be rejected; a goal or a provenance that JSON cannot hold.
 
     Examples
     --------
@@ -98,9 +100,11 @@ class Policy:
     fitted_on: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._check_classes()
         _validate.choice("Policy", "scores", self.scores, ("logits", "probs"), "say which of the two decide() gets")
-        if not isinstance(self.thresholds, (tuple, list)):
+        for name in ("classes", "thresholds", "cost", "reject_cost", "goal", "fitted_on"):
+            object.__setattr__(self, name, _immutable(getattr(self, name)))
+        self._check_classes()
+        if not isinstance(self.thresholds, tuple):
             raise OptionError("Policy", f"thresholds must be a list of numbers; got {self.thresholds!r}")
         if not self.classes or len(self.thresholds) != len(self.classes):
             raise ShapeError(
@@ -115,10 +119,14 @@ class Policy:
         for field_name, value in (("goal", self.goal), ("fitted_on", self.fitted_on)):
             if not isinstance(value, Mapping):
                 raise OptionError("Policy", f"{field_name} must be a mapping; got {value!r}")
+            try:
+                json.dumps(value, allow_nan=False)
+            except (TypeError, ValueError) as error:
+                raise OptionError("Policy", f"{field_name} must be what JSON can hold; got {error}") from None
 
     def _check_classes(self) -> None:
         rule = "classes must be a list of names; got"
-        if not isinstance(self.classes, (tuple, list)):
+        if not isinstance(self.classes, tuple):
             raise OptionError("Policy", f"{rule} {self.classes!r}")
         seen = set()
         for name in self.classes:
@@ -159,10 +167,17 @@ class Policy:
         if self.cost is None:
             return
         n = len(self.classes)
-        square = isinstance(self.cost, (tuple, list)) and [len(row) for row in self.cost] == [n] * n
+        square = isinstance(self.cost, tuple) and [isinstance(row, tuple) and len(row) for row in self.cost] == [n] * n
         if not (square and all(_is_number(each) for row in self.cost for each in row)):
             raise ShapeError(
                 "Policy", f"cost must be {n} rows of {n} finite numbers, cost[true][decided]; got {self.cost!r}"
+            )
+        least = float(cost_matrix("Policy", self.cost, n).min())
+        if self.reject_cost is not None and not self.reject_cost > least:
+            raise OptionError(
+                "Policy",
+                f"reject_cost must be above the least cost, {least:g}; got {self.reject_cost!r}",
+                "at that price every row would be rejected; None decides every row",
             )
 
     def decide(self, scores: ArrayLike) -> Decision:
@@ -345,7 +360,7 @@ class Policy:
         for name in fields:
             if name not in content:
                 raise DataError(function, f"{path} must hold {name!r}; it is missing", anew)
-        given = {name: _immutable(content[name]) for name in fields}
+        given = {name: content[name] for name in fields}
         try:
             if given["calibrator"] is not None:
                 given["calibrator"] = Calibrator.from_dict(given["calibrator"])
@@ -366,7 +381,12 @@ _WORDS = {
 
 
 def _immutable(value: Any) -> Any:
-    return tuple(_immutable(each) for each in value) if isinstance(value, list) else value
+    """Return lists and arrays as tuples, NumPy's numbers as Python's: what compares equal, and what JSON can hold."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {name: _immutable(each) for name, each in value.items()}
+    return tuple(_immutable(each) for each in value) if isinstance(value, (list, tuple)) else value
 
 
 def _is_number(value: Any) -> bool:
