@@ -187,6 +187,20 @@ def test_what_the_policy_promises_is_kept(monkeypatch, kind, value, mode):
     assert missed <= (0.1 + 3 * 0.0173) * 300
 
 
+def test_rows_that_tie_at_an_edge_prove_nothing_where_they_are_not_flagged():
+    """Six of ten rows tie at .5, an edge, all of class 1; above it .6 are, and just below it .1.
+
+    With the ties .9 of the flagged are right, and .74 with what lies below them: no edge has .8.
+    """
+    random = np.random.default_rng(0)
+    margin = random.choice([0.0, 2.0, -0.01], size=6000, p=[0.6, 0.2, 0.2])
+    share = {0.0: 1.0, 2.0: 0.6, -0.01: 0.1}
+    label = (random.random(6000) < np.vectorize(share.get)(margin)).astype(int)
+    logits = np.stack([-margin / 2, margin / 2], axis=1)
+    policy = audit(ArraySource(logits, label), Options(Goal("precision", 0.8, confidence=0.9))).policy
+    assert policy.thresholds[1] is None
+
+
 def test_a_promise_names_what_it_rests_on():
     logits, label = calibrated(3000, 3, seed=3)
     source = ArraySource(logits, label, split=split_of(3000))

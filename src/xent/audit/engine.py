@@ -346,12 +346,18 @@ class Audit:
                 learnt = rows.where(self._learns(rows, number))
                 check.add(learnt.logits, learnt.target, learnt.weight)
                 chosen = rows.where(self._chooses(rows, number))
-                histograms[number].add(*self.calibrated(chosen.logits, number), chosen.target, chosen.weight)
+                if goal.confidence is None:
+                    histograms[number].add(*self.calibrated(chosen.logits, number), chosen.target, chosen.weight)
+                else:
+                    histograms[number].add_flags(
+                        policy_probs(*self.calibrated(chosen.logits, number)), chosen.target, goal
+                    )
+                    proposals[number].add_flags(
+                        policy_probs(*self.calibrated(learnt.logits, number)), learnt.target, goal
+                    )
                 if self.unknowns is not None:
                     known = rows.where(self._may_learn(rows, number))  # their scores are of logits that nothing fitted
                     self.unknowns.add(self.unknowns.choosing, number, known.row, known.logits)
-                if goal.confidence is not None:
-                    proposals[number].add(*self.calibrated(learnt.logits, number), learnt.target, learnt.weight)
         for check in self.certificates:
             check.step()
         chosen_edges = [each.choose_all(goal, proposal) for each, proposal in zip(histograms, proposals, strict=True)]
@@ -408,10 +414,8 @@ class Audit:
         weight: Array,
         number: int,
     ) -> None:
-        """Play the policy's rule on these rows, in float64 as it does: a decision does not depend on the storage."""
-        logits = logits.astype(np.float64, copy=False)
-        probs = backend_for(logits).row_softmax(logits, scale=1.0 / temperature)
-        flagged = flags(probs, self.thresholds[number])
+        """Play the policy's rule on these rows."""
+        flagged = flags(policy_probs(logits, temperature), self.thresholds[number])
         own = flagged[np.arange(len(weight)), rows.target]
         self.own[number] += np.bincount(rows.target, weight, self.n_classes)
         self.flagged[number] += np.einsum("i,ik->k", weight, flagged)
@@ -424,6 +428,13 @@ class Audit:
         decided = decided._replace(rank=np.where(own[one], 0, 1))
         zeros = np.zeros(int(one.sum()), dtype=np.int64)
         self.unique.add(zeros, decided, target_prob[one], weight[one], zeros)
+
+
+def policy_probs(logits: Array, temperature: float) -> NDArray[np.float64]:
+    """Return probabilities in float64, as a policy computes them: a decision does not depend on the storage."""
+    logits = logits.astype(np.float64, copy=False)
+    probs: NDArray[np.float64] = backend_for(logits).row_softmax(logits, scale=1.0 / temperature)
+    return probs
 
 
 def _place(column: str, columns: tuple[str, ...]) -> int:

@@ -97,6 +97,21 @@ class OddsHistogram:
                 logits, target, weight, self.counts, self.hits, self.prob_sums, bits=self._bits, scale=1.0 / temperature
             )
 
+    def add_flags(self, probs: Float64, target: NDArray[np.int64], goal: Goal) -> None:
+        """Add rows (n, K) by the flags that they have at each :meth:`threshold`, as a policy compares: for proofs.
+
+        :meth:`add` puts a probability of exactly an edge into the bin above it, and the threshold of a precision lies
+        above the edge: the rows that tie there would be counted and not flagged.
+        """
+        if len(probs) == 0:
+            return
+        limits = self.edges * self._aside(goal)
+        n_bins = len(limits)
+        place = np.searchsorted(limits, probs, side="right") - 1 + np.arange(probs.shape[1]) * n_bins
+        self.counts += np.bincount(place.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
+        own = place[np.arange(len(place)), target]
+        self.hits += np.bincount(own, minlength=self.hits.size).reshape(self.hits.shape)
+
     def at_or_above(self, k: int) -> tuple[Float64, Float64]:
         """Return (weight, own weight) of the rows of class k's histogram at or above each edge."""
         return np.cumsum(self.counts[k, ::-1])[::-1], np.cumsum(self.hits[k, ::-1])[::-1]
@@ -171,7 +186,11 @@ class OddsHistogram:
         """
         if edge is None:
             return math.nan
-        return float(self.edges[edge]) * (1.0 - _SLACK if goal.kind == "recall" else 1.0 + _SLACK)
+        return float(self.edges[edge]) * self._aside(goal)
+
+    @staticmethod
+    def _aside(goal: Goal) -> float:
+        return 1.0 - _SLACK if goal.kind == "recall" else 1.0 + _SLACK
 
     def misses(self, k: int, edge: int | None, goal: Goal) -> tuple[float, float]:
         """Return (weight of the rows that miss the goal at an edge, of those that the goal is about).
