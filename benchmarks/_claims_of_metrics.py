@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 from unittest import mock
 
 import _truth
@@ -158,17 +160,53 @@ def _() -> Cases:
     yield ece(y, p, n_bins=4, strategy="mass", kind="binary"), theirs, (0.4 + 3 * abs(0.8 - 2 / 3)) / 4
 
 
-@claim("bins of the reliability diagram, width and mass", "scikit-learn")
-def _() -> Cases:
+def bins(y: Array, p: Array, ours: str, theirs: str) -> tuple[Any, Any]:
+    """Return observed and stated probabilities of 15 bins, ours and scikit-learn's."""
     from sklearn.calibration import calibration_curve
 
+    found = calibration_error(y, p, n_bins=15, strategy=ours, kind="binary")
+    filled = found.weight > 0
+    return (found.accuracy[filled], found.confidence[filled]), calibration_curve(y, p, n_bins=15, strategy=theirs)
+
+
+@claim("bins of the reliability diagram, width and mass", "scikit-learn")
+def _() -> Cases:
     for y, p in tables():
         for right, top in stated(y, p):
-            for ours, theirs in (("width", "uniform"), ("mass", "quantile")):
-                found = calibration_error(right, top, n_bins=15, strategy=ours, kind="binary")
-                filled = found.weight > 0
-                curve = calibration_curve(right, top, n_bins=15, strategy=theirs)
-                yield (found.accuracy[filled], found.confidence[filled]), curve
+            yield bins(right, top, "width", "uniform")
+            yield bins(right, top, "mass", "quantile")
+
+
+def tied() -> Iterator[tuple[Array, Array]]:
+    """Yield (y, p) of two classes with ties, 300 rows or as many as there are."""
+    random = np.random.default_rng(0)
+    yield random.integers(0, 2, 300), random.integers(0, 11, 300) / 10
+    for y, p in networks():
+        yield from stated(y, p)
+
+
+@claim("bins of the reliability diagram, mass, ties", "scikit-learn")
+def _() -> Cases:
+    for y, p in tied():
+        n = len(y) // 15 * 15
+        yield bins(y[:n], p[:n], "mass", "quantile")
+
+
+@claim(
+    "bins by mass of rows that they do not divide",
+    "scikit-learn",
+    "other definition",
+    "a row with r rows below it is in bin ⌊B r/n⌋ here, ⌊(B r - 1)/(n - 1)⌋ there",
+)
+def _() -> Cases:
+    for y, p in tied():
+        n = len(y) - 11  # of which no quantile is a row's
+        y, p = y[:n], p[:n]
+        below = np.searchsorted(np.sort(p), p)
+        index = np.maximum((15 * below - 1) // (n - 1), 0)
+        size, sums = np.bincount(index), (np.bincount(index, y), np.bincount(index, p))
+        ours, theirs = bins(y, p, "mass", "quantile")
+        yield ours, theirs, [total[size > 0] / size[size > 0] for total in sums]
 
 
 @claim(
