@@ -8,7 +8,14 @@ import torch
 from sklearn.base import clone
 
 from xent import DataError, DtypeError, OptionError, ShapeError, TargetError
-from xent.calibration import Calibrator, IsotonicCalibration, MatrixScaling, MultilabelTemperature, TemperatureScaling
+from xent.calibration import (
+    Calibrator,
+    IsotonicCalibration,
+    MatrixScaling,
+    MultilabelTemperature,
+    TemperatureScaling,
+    VennAbers,
+)
 
 from .cases import BINARY_LABELS, BINARY_ROWS, CASES, LABELS, NEW, ROWS
 
@@ -267,6 +274,24 @@ def test_logits_of_any_size_are_fitted_or_refused(case):
     else:
         with pytest.raises(OptionError, match=r"fit: logits must be at most 1e\+100 in size; got \d.*e\+150 at row 2"):
             clone(case.calibrator).fit(logits, case.target)
+
+
+@every
+@pytest.mark.parametrize("unit", [1e-90, 1e16, 1e90])
+def test_weights_of_any_unit_leave_probabilities(case, unit):
+    """Beyond 2^53 a row more or less is lost in rounding: no infinity may come of that, nor of one label alone."""
+    if isinstance(case.calibrator, MultilabelTemperature):
+        targets = (case.target, 0 * case.target)
+    else:
+        targets = (case.target, np.where(case.target == case.target.max(), 1, 0), 0 * case.target + 1)
+    for target in targets:
+        weights = np.where(np.arange(len(target)) % 7 == 0, 1.0, unit)
+        if isinstance(case.calibrator, VennAbers) and unit > 1:  # whose new row, of weight 1, must count
+            with pytest.raises(OptionError, match=r"fit: sample_weight must sum to at most 2\^50, .*; got \d.*e\+"):
+                clone(case.calibrator).fit(case.logits, target, weights)
+            continue
+        probs = clone(case.calibrator).fit(case.logits, target, weights).predict_proba(case.logits)
+        assert np.isfinite(probs).all() and ((probs >= 0) & (probs <= 1)).all()
 
 
 @every

@@ -98,7 +98,7 @@ class HistogramBinning(BinaryCalibrator):
             first = np.unique(np.searchsorted(below, cuts * below[-1] * (1.0 - 1e-12)) + 1)
             edges = just_below(x)[first[first < len(x)]]
         index = np.searchsorted(edges, x, side="right")
-        each = np.stack([ones, weights - ones])  # of label 1, of label 0
+        each = np.stack([ones, np.maximum(weights - ones, 0.0)])  # of label 1, of label 0; sums round
         share = (each.sum(axis=1) + 1.0) / (weights.sum() + 2.0)
         one, zero = (np.bincount(index, part, minlength=len(edges) + 1) for part in each)
         filled = np.flatnonzero(one + zero > 0)

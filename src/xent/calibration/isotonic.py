@@ -161,7 +161,9 @@ def _centred(x: Float64, ones: Float64, weights: Float64) -> dict[str, Any]:
         centre = np.where(mass > 0, moment / mass, x[starts])  # a pool of -inf alone, or of +inf
     if not (mass > 0).any():
         centre = np.where(np.arange(len(starts)) == 0, x[starts], x[-1])
-    return _lines(centre, np.log(sums / (sizes - sums)), _RISE, x)
+    zeros = sizes - sums
+    zeros[-1] = max(zeros[-1], zero)  # which great weights may have swallowed
+    return _lines(centre, np.log(sums / zeros), _RISE, x)
 
 
 def _further_rows(ones: Float64, weights: Float64) -> tuple[float, float]:

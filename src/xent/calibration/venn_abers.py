@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from xent import _validate
 from xent.calibration._one_vs_rest import ORDER, BinaryCalibrator, log_odds_of, one_vs_rest
 from xent.calibration._pav import just_below, pav, pooled
+from xent.calibration._rows import CalibrationRows
+from xent.errors import OptionError
 
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
@@ -98,6 +100,16 @@ class VennAbers(BinaryCalibrator):
         m = log_odds_of(z)
         each = [_interval(np, m[:, k], **curve) for k, curve in enumerate(self.curves_)]
         return np.stack([low for low, _ in each], axis=1), np.stack([high for _, high in each], axis=1)
+
+    def _fit(self, rows: CalibrationRows) -> None:
+        total = float(rows.weights.sum())
+        if total > 2.0**50:
+            raise OptionError(
+                self._name("fit"),
+                f"sample_weight must sum to at most 2^50, for one row more to count; got {total:g}",
+                "a weight is that many rows: divide them by their mean",
+            )
+        super()._fit(rows)
 
     def _fit_curve(self, m: Float64, is_one: Bool, weight: Float64) -> dict[str, Any]:
         x, ones, weights = pooled(m, is_one, weight)
