@@ -21,7 +21,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from typer.testing import CliRunner
 
@@ -29,6 +29,7 @@ import xent
 import xent._files
 import xent.audit
 import xent.audit.readers
+from xent.audit.options import CALIBRATORS
 from xent.cli import app
 
 
@@ -460,6 +461,95 @@ def test_the_largest_seed(tmp_path):
 def test_options_that_cannot_be(name, value):
     with pytest.raises(xent.OptionError, match=rf"Options: {name} must .*; got {value}\n\nhint: "):
         xent.audit.Options(**{name: value})
+
+
+# Promises, calibrators, unknowns -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("goal", [["--target-recall", "0.8"], ["--target-precision", "0.7"]])
+def test_a_promise_from_the_command_line(goal, tmp_path):
+    """What it promises of its own test rows is looked at with the policy it wrote."""
+    data = table(n=4000)
+    path, out = write(tmp_path, "npz", data), tmp_path / "o"
+    result = result_of(run("audit", path, "--split", "split", *goal, "--confidence", "0.9", "--out", out, "--json"))
+    thresholds = result["thresholds"]
+    assert (thresholds["confidence"], thresholds["goal"]) == (0.9, float(goal[1]))
+    assert [each["proven"] for each in thresholds["per_class"]] == [True] * 4
+    # log(0.1 / 4) / log(goal): four classes share a tenth
+    needed = int(np.ceil(np.log(0.025) / np.log(float(goal[1]))))
+    assert [each["needed"] for each in thresholds["per_class"]] == [needed] * 4
+    policy = xent.Policy.load(out / "policy.json")
+    assert policy.goal == {goal[0].removeprefix("--target-"): float(goal[1]), "confidence": 0.9}
+    test = data["split"] == "test"
+    flagged, own = policy.decide(data["logits"][test]).flags, data["label"][test][:, None] == np.arange(4)
+    for k, each in enumerate(thresholds["per_class"]):
+        assert (flagged & own)[:, k].sum() / own[:, k].sum() == pytest.approx(each["recall"]["value"], abs=1e-12)
+        assert (flagged & own)[:, k].sum() / flagged[:, k].sum() == pytest.approx(each["precision"]["value"], abs=1e-12)
+
+
+def test_a_promise_that_the_rows_do_not_carry(tmp_path):
+    done = run(
+        "audit", write(tmp_path, "npz", table(n=200)), "--confidence", "0.999", "--out", tmp_path / "o", "--json"
+    )
+    result = result_of(done)
+    assert [each["threshold"] for each in result["thresholds"]["per_class"]] == [None] * 4
+    assert "XA404" in {finding["code"] for finding in result["findings"]}
+    assert "proven with 99.9 % confidence for 0 of 4 classes" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("name", [name for name in CALIBRATORS if name != "auto"])
+def test_every_calibrator_from_the_command_line(name, tmp_path):
+    data = table(n=1200)
+    path, out = write(tmp_path, "npz", data), tmp_path / "o"
+    result = result_of(run("audit", path, "--split", "split", "--calibrator", name, "--out", out, "--json"))
+    schema = json.loads(files("xent.audit").joinpath("schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(result, schema)
+    assert (result["calibration"]["method"], result["calibration"]["comparison"]["asked"]) == (name, name)
+    test = data["split"] == "test"
+    probs = xent.Policy.load(out / "policy.json").decide(data["logits"][test]).probs
+    assert log_loss(data["label"][test], probs) == pytest.approx(result["scores"]["after"]["nll"]["value"], rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unknowns_of_every_format(kind, tmp_path):
+    known = write(tmp_path, "csv" if kind == "csv" else "npz", table())
+    (tmp_path / "others").mkdir()
+    logits = np.random.default_rng(1).normal(size=(300, 4)).astype(np.float32)
+    others = write(tmp_path / "others", kind, {"logits": logits})
+    prefix = ["--logits", "logit_"] if kind == "csv" else []
+    done = run("audit", known, *prefix, "--unknowns", others, "--out", tmp_path / "o", "--json")
+    unknowns = result_of(done)["unknowns"]
+    assert (unknowns["source"]["name"], unknowns["rows"], unknowns["known_rows"]) == (others.name, 300, 900)
+    by_name = {each["name"]: each for each in unknowns["scores"]}
+    score = np.r_[table()["logits"].max(axis=1), logits.max(axis=1)]
+    is_known = np.r_[np.ones(900), np.zeros(300)]
+    assert by_name["max_logit"]["auroc"]["value"] == pytest.approx(roc_auc_score(is_known, score), abs=1e-9)
+    assert f"Unknown inputs ({others.name}, 300 rows)" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--calibrator", "magic"], 2, "xent audit: --calibrator must be one of temperature, .*, auto; got 'magic'"),
+        (["--confidence", "1"], 2, r"xent audit: --confidence must lie in \(0, 1\); got 1.0"),
+        (["--confidence", "nan"], 2, r"xent audit: --confidence must lie in \(0, 1\); got nan"),
+        (["--confidence", "0.9999999999999999"], 2, "xent audit: confidence must leave each of 4 thresholds a chance"),
+        (["--confidence", "0.9", "--weight", "w"], 2, "xent audit: --confidence must go without weights; got .*'w'"),
+        (["--unknowns", "none.npz"], 3, "xent audit: none.npz must be there; got no such file"),
+        (["--unknowns", "three.npz"], 3, "xent audit: three.npz must have scores of 4 classes, .*; got 3"),
+        (["--unknowns", "nan.npz"], 3, "xent audit: nan.npz must have at least one row of finite scores; it has none"),
+        (["--unknowns", "empty.npz"], 3, "xent audit: empty.npz must have at least one row; got 0 rows"),
+    ],
+)
+def test_what_the_new_options_refuse(options, code, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("three.npz", logits=np.zeros((5, 3)))
+    np.savez("nan.npz", logits=np.full((5, 4), np.nan))
+    np.savez("empty.npz", logits=np.zeros((0, 4)))
+    done = run("audit", write(tmp_path, "npz", table()), *options, "--out", "o")
+    assert done.exit_code == code, done.output
+    assert re.match(words, " ".join(done.stderr.split())), done.stderr
+    assert not Path("o").exists()
 
 
 # Exit codes of the process itself.

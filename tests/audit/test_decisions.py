@@ -212,6 +212,10 @@ def test_a_promise_names_what_it_rests_on():
     assert [entry["needed"] for entry in thresholds["per_class"]] == [39, 39, 39]
     assert [entry["proven"] for entry in thresholds["per_class"]] == [True] * 3
     assert outcome.policy.goal == {"recall": 0.9, "confidence": 0.95}
+    terms = {each["term"]: each["meaning"] for each in outcome.result["definitions"]}
+    assert "the highest at which the recall is proven from the rows that choose" in terms["Threshold"]
+    answers = " ".join(each["answer"] for each in outcome.result["review"])
+    assert "the promise is of these flags, class by class, not of decisions" in answers
     assert "one half, by chance, fitted the temperature, and the other chose" in outcome.result["design"]["sentence"]
     plain = audit(source, Options(Goal("recall", 0.9)))
     assert all(a < b for a, b in zip(outcome.policy.thresholds, plain.policy.thresholds, strict=True))

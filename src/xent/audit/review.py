@@ -93,12 +93,17 @@ def _behaviour(result: Json) -> tuple[str, str, str]:
     return (
         "Which threshold maps probability to behaviour?",
         "policy.json: a class is flagged when its calibrated probability reaches the class's own threshold, chosen "
-        f"for a {goal['target']} of {goal['goal']:g}; a row with exactly one flag is decided "
+        f"for a {goal['target']} of {goal['goal']:g}{_promised(goal)}; a row with exactly one flag is decided "
         f"({100 * decision['one']:.1f} % of the scored rows), any other is for a person "
         f"({100 * decision['several']:.1f} % with several, {100 * decision['none']:.1f} % with none). What follows "
         "from a decision is outside the data.",
         "data",
     )
+
+
+def _promised(goal: Json) -> str:
+    """Say what a promise is about: of a recall the flags keep it, not the decisions of rows with one flag."""
+    return "" if goal["confidence"] is None else " (the promise is of these flags, class by class, not of decisions)"
 
 
 def definitions(result: Json) -> list[Json]:
@@ -125,7 +130,7 @@ def definitions(result: Json) -> list[Json]:
         "Interval": "95 %: Wilson's score interval for shares, mean ± 1.96 standard errors for losses",
         "n": "rows; with weights the effective number (Σw)²/Σw²",
         "Macro recall": "the unweighted mean of the recalls of the classes that have rows",
-        "Threshold": f"on the calibrated probability of the class: {_how(goal['target'])}, an edge of a histogram of "
+        "Threshold": f"on the calibrated probability of the class: {_how(goal)}, an edge of a histogram of "
         "odds (32 bins to a factor of 2; fewer above 1000 classes)",
         "Needed": "the fewest rows of a class with which a recall r can be promised with 95 % confidence: log 0.05 / "
         "log r",
@@ -145,7 +150,8 @@ def definitions(result: Json) -> list[Json]:
     return [{"term": term, "meaning": meaning} for term, meaning in terms.items()]
 
 
-def _how(kind: str) -> str:
-    if kind == "recall":
-        return "the highest that reaches the recall on the rows that choose"
-    return "the lowest that reaches the precision on the rows that choose"
+def _how(goal: Json) -> str:
+    which = "highest" if goal["target"] == "recall" else "lowest"
+    if goal["confidence"] is None:
+        return f"the {which} that reaches the {goal['target']} on the rows that choose"
+    return f"the {which} at which the {goal['target']} is proven from the rows that choose"
