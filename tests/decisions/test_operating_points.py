@@ -437,3 +437,55 @@ def test_refusals_of_many(keywords, error, words):
     given = {"y_true": [0, 1], "y_prob": [[0.5, 0.5], [0.5, 0.5]], "recall": 0.9, **keywords}
     with pytest.raises(error, match=f"^operating_points: .*{words}"):
         operating_points(given.pop("y_true"), given.pop("y_prob"), **given)
+
+
+def test_a_confidence_that_is_rounded_away_among_many_is_refused():
+    probs = np.full((30, 3), 1 / 3)
+    words = "confidence must leave each of 3 thresholds a chance to fail that a float can hold; got 0.9999999999999999"
+    with pytest.raises(OptionError, match=f"^operating_points: {words}"):
+        operating_points(np.arange(30) % 3, probs, recall=0.5, confidence=1 - 2**-53)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "x", True, None])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(OptionError, match=f"^threshold_at: seed must be a whole number ≥ 0; got {seed!r}"):
+        threshold_at([0, 1], [0.1, 0.2], recall=0.9, seed=seed)
+    with pytest.raises(OptionError, match=f"^operating_points: seed must be a whole number ≥ 0; got {seed!r}"):
+        operating_points([0, 1], [0.1, 0.2], recall=0.9, seed=seed)
+
+
+def test_slices_of_several_kinds_are_refused():
+    slices = {"site": np.array(["a", None, "b"], dtype=object)}
+    with pytest.raises(DtypeError, match=r"^operating_points: slices\['site'\] must be values of one kind"):
+        operating_points([0, 1, 0], [0.1, 0.2, 0.3], recall=0.9, slices=slices)
+
+
+def test_an_infinite_threshold_is_a_word_in_json():
+    """Where nothing is positive the least cost is that of flagging nothing."""
+    point = threshold_at([0, 0], [0.1, 0.2], cost=[[0, 1], [1, 0]])
+    assert json.loads(json.dumps(point.to_dict(), allow_nan=False))["threshold"] == "inf"
+
+
+def test_a_first_threshold_proven_at_the_whole_level_alone_is_not_moved():
+    """Costs are tested both ways at half of 1 - confidence: below the first, the same flags would need that.
+
+    1000 rows of score 1 (the fifth proposes 1, and no cost is less elsewhere), errors so many that P(Bin ≤ errors) lies
+    between half the level and all of it.
+    """
+    n, limit, level = 1000, 0.3, 0.1
+    errors = next(e for e in range(n) if level / 2 < binom.cdf(e, 0.8 * n, limit) <= level)
+    moved = []
+    for seed in range(60):
+        y = np.r_[np.zeros(round(errors / 0.8), int), np.ones(n - round(errors / 0.8), int)]
+        score = np.where(np.arange(n + 5) < n, 1.0, 0.0)
+        point = threshold_at(
+            np.r_[y, np.zeros(5, int)],
+            score,
+            cost=[[0, 1], [1, 0]],
+            cost_at_most=limit,
+            confidence=1 - level,
+            seed=seed,
+        )
+        if point.threshold is not None:
+            moved.append(point.threshold)
+    assert set(moved) == {1.0, 0.5}  # 0.5 where the rows that test have fewer errors

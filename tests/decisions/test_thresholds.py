@@ -8,7 +8,7 @@ from scipy.special import softmax
 from scipy.stats import beta, norm
 
 from xent import OptionError
-from xent.decisions import Goal, OddsHistogram, needed_positives
+from xent.decisions import Goal, OddsHistogram, guarantees, needed_positives
 from xent.decisions.thresholds import flags
 
 
@@ -220,3 +220,31 @@ def test_certainty_cannot_be_promised():
 def test_a_confidence_is_a_probability(confidence):
     with pytest.raises(OptionError, match=r"Goal: confidence must lie in \(0, 1\); got"):
         Goal("recall", 0.9, confidence)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((0.0,), r"recall must lie in \(0, 1\]; got 0.0"),
+        ((math.nan,), r"recall must lie in \(0, 1\]; got nan"),
+        (("a",), r"recall must lie in \(0, 1\]; got 'a'"),
+        ((0.9, 1.0), r"confidence must lie in \(0, 1\); got 1.0"),
+        ((0.9, -1), r"confidence must lie in \(0, 1\); got -1"),
+        ((0.9, math.nan), r"confidence must lie in \(0, 1\); got nan"),
+    ],
+)
+def test_needed_positives_of_what_is_no_share(given, words):
+    with pytest.raises(OptionError, match=f"^needed_positives: {words}"):
+        needed_positives(*given)
+
+
+@pytest.mark.parametrize("recall", [0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("n", [1, 2, 20, 299, 3000])
+def test_as_many_are_needed_as_are_enough_whatever_rounds(recall, n):
+    """A confidence of exactly 1 - r^n is that of n positives; one a little above it needs one more."""
+    if recall**n < 1e-9:
+        return
+    for confidence, expected in ((1 - recall**n, n), (1 - recall**n * (1 - 1e-6), n + 1)):
+        assert needed_positives(recall, confidence) == expected
+        assert guarantees.allowed_errors("test", expected, recall, confidence) == 0
+        assert guarantees.allowed_errors("test", expected - 1, recall, confidence) == -1

@@ -26,11 +26,15 @@ _SLACK = 1e-12
 
 
 class Choice(NamedTuple):
-    """A threshold, None for the reason given, and the fewest rows with which there can be one."""
+    """A threshold, None for the reason given, and the fewest rows with which there can be one.
+
+    ``exact`` says that no other threshold is proven with it, not even one that flags the same rows.
+    """
 
     threshold: float | None
     needed: int | None = None
     reason: str | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class _Counts:
 def choose(cell: Cell, aim: Aim, confidence: float | None, candidates: Float64 | None, seed: int) -> Choice:
     """Return the threshold of one cell: a candidate, or one midway between two neighbouring scores."""
     choice = _choose(cell, aim, confidence, candidates, seed)
-    if choice.threshold is None or candidates is not None:
+    if choice.threshold is None or candidates is not None or choice.exact:
         return choice
     return choice._replace(threshold=_midway(cell.score, choice.threshold))
 
@@ -218,7 +222,10 @@ def _by_tests(cell: Cell, aim: Aim, confidence: float, needed: int, candidates: 
         return Choice(None, needed, _unproven(counts, aim, first))
     if aim.cost is None:
         return Choice(float(proven.min()), needed)
-    return Choice(float(proven[_Counts(cell).cost(proven, aim.cost).argmin()]), needed)
+    cheapest = float(proven[_Counts(cell).cost(proven, aim.cost).argmin()])
+    # The first threshold was tested at the whole level, all others at half of it.
+    alone = candidates is None and _passed(cell.function, counts, aim, np.array([cheapest]), level) == 0
+    return Choice(cheapest, needed, exact=alone)
 
 
 def _proposal(learned: Cell, aim: Aim) -> float:

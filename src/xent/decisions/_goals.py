@@ -68,6 +68,25 @@ def confidence_checked(function: str, confidence: float | None) -> float | None:
     return float(confidence)
 
 
+def seed_checked(function: str, seed: int) -> None:
+    """Check the seed of a draw."""
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+        raise OptionError(function, f"seed must be a whole number ≥ 0; got {seed!r}", "0 will do")
+
+
+def shared_confidence(function: str, confidence: float, sharing: int) -> float:
+    """Return the confidence of each of ``sharing`` statements that hold together (Bonferroni)."""
+    each = 1.0 - (1.0 - confidence) / sharing
+    if each == 1.0:
+        raise OptionError(
+            function,
+            f"confidence must leave each of {sharing} thresholds a chance to fail that a float can hold; got "
+            f"{confidence!r}",
+            "0.999999 is much already",
+        )
+    return each
+
+
 def aims(
     function: str,
     given: dict[str, ArrayLike | None],
@@ -285,7 +304,14 @@ def parts(
                 f"slices[{name!r}] must have shape ({n_rows},), one value a row; got {array.shape}",
                 "bin a number first: a value is a slice",
             )
-        found, codes = np.unique(array, return_inverse=True)
+        try:
+            found, codes = np.unique(array, return_inverse=True)
+        except TypeError:
+            raise DtypeError(
+                function,
+                f"slices[{name!r}] must be values of one kind, which can be put in order; got several",
+                "write missing ones as a word too",
+            ) from None
         order = np.argsort(codes, kind="stable")
         ends = np.searchsorted(codes[order], np.arange(len(found) + 1))
         for value, start, end in zip(found.tolist(), ends[:-1], ends[1:], strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -80,9 +81,9 @@ class OperatingPoint:
         return f"<OperatingPoint {where}: {self._aim}, {promise}, from {rows}{reason}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and words, a measure as [value, low, high], or None where there is none."""
+        """Return what JSON can hold: a measure as [value, low, high] or None, an infinite threshold as a word."""
         return {
-            "threshold": self.threshold,
+            "threshold": str(self.threshold) if self.threshold in (math.inf, -math.inf) else self.threshold,
             "goal": self.goal,
             "guaranteed": self.guaranteed,
             "confidence": self.confidence,
@@ -196,6 +197,7 @@ def threshold_at(
     '22 positives are too few: recall ≥ 0.95 with confidence 0.95 needs at least 59'
     """
     function = "threshold_at"
+    _goals.seed_checked(function, seed)
     confidence = _goals.confidence_checked(function, confidence)
     given = {"recall": recall, "precision": precision, "fpr": fpr, "f_beta": f_beta, "cost": cost}
     (aim,) = _goals.aims(function, given, cost_at_most, confidence, None)
@@ -212,7 +214,7 @@ def _point(cell: Cell, aim: Aim, confidence: float | None, candidates: Float64 |
             cell = cell.rows(np.flatnonzero(cell.weight))
         if confidence is not None:  # they are all equal, and count alike
             cell = Cell(cell.function, cell.positive, cell.score, None)
-    threshold, needed, reason = choose(cell, aim, confidence, candidates, seed)
+    threshold, needed, reason, _ = choose(cell, aim, confidence, candidates, seed)
     guaranteed = threshold is not None and confidence is not None
     return OperatingPoint(
         threshold,
@@ -394,6 +396,7 @@ def operating_points(
     confidence 0.95, all together, shared by 3
     """
     function = "operating_points"
+    _goals.seed_checked(function, seed)
     confidence = _goals.confidence_checked(function, confidence)
     probs = _validate.probabilities(function, "y_prob", _goals.scores(function, "y_prob", y_prob, (1, 2)))
     columns = probs[:, None] if probs.ndim == 1 else probs
@@ -419,7 +422,7 @@ def operating_points(
     sharing = 1
     if confidence is not None and simultaneous:
         sharing = max(sum(_has_rows(cell, aim) for _, _, aim, cell in cells()), 1)
-    each = None if confidence is None else 1.0 - (1.0 - confidence) / sharing
+    each = None if confidence is None else _goals.shared_confidence(function, confidence, sharing)
     cuts = tuple(Cut(label, where, _point(cell, aim, each, tested, seed)) for label, where, aim, cell in cells())
     return OperatingPoints(cuts, confidence, simultaneous, sharing)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xent import _validate
-from xent.decisions import guarantees
+from xent.decisions import _goals, guarantees
 from xent.errors import OptionError
 from xent.kernels import backend_for
 from xent.kernels.numpy import odds_edges
@@ -26,6 +26,9 @@ Float64 = NDArray[np.float64]
 _TABLE_SIZE = 2_000_000
 
 _SLACK = 2.0**-40
+
+#: Of a logarithm: what :func:`guarantees.allowed_errors` allows for too.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,12 @@ def needed_positives(recall: float, confidence: float = 0.95) -> int | None:
     >>> needed_positives(0.99)
     299
     """
+    for name, value, top in (("recall", recall, "]"), ("confidence", confidence, ")")):
+        if not (_validate.finite(value) and 0.0 < value <= 1.0) or (top == ")" and value == 1.0):
+            raise OptionError("needed_positives", f"{name} must lie in (0, 1{top}; got {value!r}", "0.95 means 95 %")
     if not recall < 1.0:
         return None
-    return math.ceil(math.log1p(-confidence) / math.log(recall))
+    return math.ceil((math.log1p(-confidence) + _ROUNDING) / math.log(recall))
 
 
 class Chosen(NamedTuple):
@@ -118,7 +124,9 @@ class OddsHistogram:
 
     def choose_all(self, goal: Goal, proposal: OddsHistogram) -> list[Chosen]:
         """Return the choice for each class, see :meth:`choose`; a confidence is of all of them at once (Bonferroni)."""
-        each = None if goal.confidence is None else 1.0 - (1.0 - goal.confidence) / len(self.counts)
+        each = None
+        if goal.confidence is not None:
+            each = _goals.shared_confidence("xent audit", goal.confidence, len(self.counts))
         return [self.choose(k, replace(goal, confidence=each), proposal) for k in range(len(self.counts))]
 
     def choose(self, k: int, goal: Goal, proposal: OddsHistogram | None = None) -> Chosen:
