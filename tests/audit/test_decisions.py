@@ -87,6 +87,18 @@ def test_the_comparison_is_there_whatever_was_asked_for():
     assert behind == sorted(behind)
 
 
+def test_why_nothing_was_compared_is_said_as_it_is():
+    """One label of probability 0: every calibrator's loss on it is infinite, and rows there are enough."""
+    logits, label = calibrated(400, 3)
+    probs = softmax(logits)
+    probs[3, label[3]] = 0.0
+    result = result_of(ArraySource(probs / probs.sum(axis=1, keepdims=True), label, kind="probs"))
+    comparison = result["calibration"]["comparison"]
+    assert comparison["candidates"] == []
+    assert comparison["reason"].startswith("no calibrator could be compared: a candidate must take these rows")
+    assert comparison["reason"].endswith("its loss is infinite")
+
+
 def test_few_rows_are_not_compared():
     result = result_of(ArraySource(np.eye(3)[[0, 1, 2, 0]] * 2.0, [0, 1, 2, 1]))
     comparison = result["calibration"]["comparison"]
@@ -163,7 +175,7 @@ def test_calibrators_and_promises_of_too_few_rows():
 @pytest.mark.parametrize("mode", ["split", "cross-fit"])
 def test_what_the_policy_promises_is_kept(monkeypatch, kind, value, mode):
     """Scores normal around ±1: what a threshold does on new rows is known. A 90 % promise may fail .1 + 3 · .0173."""
-    monkeypatch.setattr("xent.audit.calibrators.compare", lambda *_: None)
+    monkeypatch.setattr("xent.audit.calibrators.compare", lambda *_: "not compared here")
     random = np.random.default_rng(3)
     kept = missed = 0
     for _ in range(300):

@@ -44,13 +44,13 @@ def takes_minus_inf(asked: str) -> bool:
     return asked == "auto" or _KINDS[asked]._takes_minus_inf
 
 
-def compare(sample: tuple[Array, ...], asked: str, seed: int, finite: bool) -> Choice | None:
-    """Return how the usual calibrators, and the one asked for, do on rows (logits, target, weight); None: too few.
+def compare(sample: tuple[Array, ...], asked: str, seed: int, finite: bool) -> Choice | str:
+    """Return how the usual calibrators, and the one asked for, do on rows (logits, target, weight), or why that fails.
 
     Where not all logits of the table are ``finite``, only those are compared that can score every row of it.
     """
-    if not sample:
-        return None
+    if not sample or len(sample[0]) < FOLDS:
+        return "the rows that may be learnt from are too few to be cross-validated"
     logits, target, weight = (column[: max(200, _COMPARED // sample[0].shape[1])] for column in _settled(sample))
     candidates = default_candidates(logits.shape[1])
     if asked in _KINDS and _KINDS[asked] not in {type(each) for each in candidates}:
@@ -58,13 +58,15 @@ def compare(sample: tuple[Array, ...], asked: str, seed: int, finite: bool) -> C
     candidates = [each for each in candidates if finite or each._takes_minus_inf]
     try:
         return best_calibrator(logits, target, weight, candidates=candidates, n_folds=FOLDS, seed=seed)
-    except XentError:  # fewer rows than folds, say
-        return None
+    except XentError as error:
+        return f"no calibrator could be compared: {error.problem}"
 
 
-def fitted(asked: str, temperature: TemperatureScaling, choice: Choice | None, sample: tuple[Array, ...]) -> Calibrator:
+def fitted(asked: str, temperature: TemperatureScaling, choice: Choice | str, sample: tuple[Array, ...]) -> Calibrator:
     """Return the calibrator of one fit: the temperature of all its rows, or another one fitted on their sample."""
-    kind = type(choice.calibrator) if asked == "auto" and choice is not None else _KINDS.get(asked, TemperatureScaling)
+    kind = _KINDS.get(asked, TemperatureScaling)
+    if asked == "auto" and isinstance(choice, Choice):
+        kind = type(choice.calibrator)
     if kind is TemperatureScaling:
         return temperature
     if not sample or len(sample[0]) == 0:

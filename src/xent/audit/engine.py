@@ -125,8 +125,8 @@ class Audit:
         self.fits: list[TemperatureFit] = []
         #: What scores are calibrated with: one for each fit, a temperature or what was asked for instead.
         self.calibrators: list[Calibrator] = []
-        #: How the calibrators compare on a sample of the rows that the policy may learn from.
-        self.choice: Choice | None = None
+        #: How the calibrators compare on a sample of the rows that the policy may learn from, or why they do not.
+        self.choice: Choice | str = "not compared"
         #: For each fit the slope at the temperature it ended at, measured once more: these fits take no further step.
         self.certificates: list[TemperatureFit] = []
         #: The first row with a logit of -inf, which not every calibrator takes.
@@ -298,11 +298,10 @@ class Audit:
             last = number == len(self.fits) - 1
             sample = every if last else self.samples[number].columns
             progress("comparing calibrators", number, len(self.fits))
-            wanted = last or asked == "auto"
-            choice = calibrators.compare(sample, asked, seed, self.minus_inf is None) if wanted else None
+            if last or asked == "auto":
+                self.choice = calibrators.compare(sample, asked, seed, self.minus_inf is None)
             temperature = TemperatureScaling.after(fit, self.n_classes)
-            self.calibrators.append(calibrators.fitted(asked, temperature, choice, sample))
-            self.choice = choice
+            self.calibrators.append(calibrators.fitted(asked, temperature, self.choice, sample))
 
     @property
     def sampled(self) -> bool:

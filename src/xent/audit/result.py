@@ -225,11 +225,9 @@ def _calibration(audit: Audit) -> Json:
 
 def _comparison(audit: Audit) -> Json:
     choice, asked = audit.choice, audit.options.calibrator
-    if choice is None:
-        reason = "the rows that may be learnt from are too few, or too few in a class, to be cross-validated"
-        none = estimate(missing(reason))
+    if isinstance(choice, str):
         empty: Json = {"rows": 0, "folds": FOLDS, "sampled": False, "asked": asked}
-        return {**empty, "uncalibrated": none, "candidates": [], "reason": reason}
+        return {**empty, "uncalibrated": estimate(missing(choice)), "candidates": [], "reason": choice}
     return {
         "rows": choice.n,
         "folds": choice.folds,
