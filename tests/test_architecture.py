@@ -21,7 +21,7 @@ ROOT = Path(xent.__file__).parent
 #: From the ground up. A room imports from lower layers and from itself, never from its own layer's other rooms.
 LAYERS = [
     {"errors"},
-    {"_arrays", "_estimates", "_files", "kernels"},
+    {"_arrays", "_estimates", "_files", "_pieces", "kernels"},
     {"_validate"},
     {"mining"},
     {"_options"},

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate, functional
+from xent._pieces import pieces
 from xent.calibration import _arguments
 from xent.calibration import binned as parts
 from xent.calibration._arguments import Kind
@@ -147,7 +148,7 @@ class CalibrationError:
         counted = self.kind == "top-label" and weight is None
         if counted and compiled_for(rows) is not None:  # which holds nothing beside the rows
             entries = max(rows.size, 1)
-        for part in parts.pieces(len(rows), 1 if rows.ndim == 1 else rows.shape[1], entries):
+        for part in pieces(len(rows), 1 if rows.ndim == 1 else rows.shape[1], entries):
             z, y, w = rows[part], label[part], None if weight is None else weight[part]
             if counted:
                 if backend_for(z).confidence_counts(z, y, new.counts[:, 0], scale=scale):

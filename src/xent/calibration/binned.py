@@ -10,13 +10,13 @@ Bins of equal mass hold n/B rows each as far as ties allow: a row of which r row
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
+from xent._pieces import pieces
 from xent.calibration._arguments import Int64, Kind, check_bins, check_kind, labels, probabilities, row_weights
 from xent.calibration.metrics import BinnedError, ConfidenceBins
 from xent.errors import OptionError
@@ -97,13 +97,6 @@ class BinCounts:
 # From rows to counts -------------------------------------------------------------------------------------------------
 
 
-def pieces(n_rows: int, n_columns: int, entries: int = _PIECE) -> Iterator[slice]:
-    """Yield the rows, so many at a time that they have about so many entries."""
-    step = max(1, entries // max(n_columns, 1))
-    for start in range(0, n_rows, step):
-        yield slice(start, min(start + step, n_rows))
-
-
 def add_top(counts: BinCounts, confidence: Float64, right: NDArray[np.bool_], weight: Float64 | None) -> None:
     """Add rows to one set of bins of equal width."""
     index = ConfidenceBins.index(confidence, counts.counts.shape[2])
@@ -123,7 +116,7 @@ def add_classes(counts: BinCounts, label: Int64, probs: Array, weight: Float64 |
 
 def add_rows(counts: BinCounts, label: Int64, probs: Array, weight: Float64 | None, kind: Kind) -> None:
     """Add checked rows to bins of equal width."""
-    for part in pieces(len(probs), 1 if probs.ndim == 1 else probs.shape[1]):
+    for part in pieces(len(probs), 1 if probs.ndim == 1 else probs.shape[1], _PIECE):
         p, y, w = probs[part], label[part], None if weight is None else weight[part]
         if kind == "classwise":
             add_classes(counts, y, p, w)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
-from xent.decisions._pieces import pieces
+from xent._pieces import pieces
 from xent.errors import DataError, OptionError, ShapeError, TargetError
 from xent.information import _kl
 from xent.kernels import backend_for

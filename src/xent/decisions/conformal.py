@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
 from xent._estimates import Estimate
+from xent._pieces import pieces
 from xent.decisions._conformity import Penalty, tail_mass
-from xent.decisions._pieces import pieces
 from xent.decisions._set_quality import SetQuality, set_quality
 from xent.errors import DataError, OptionError, ShapeError, XentError
 

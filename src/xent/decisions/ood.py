@@ -34,8 +34,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xent import _validate
+from xent._pieces import pieces
 from xent.decisions._kl_matching import KLMatching
-from xent.decisions._pieces import pieces
 from xent.decisions._separation import Separation, evaluate, fit_threshold
 from xent.errors import OptionError, ShapeError
 from xent.kernels import backend_for
