@@ -1,0 +1,1 @@
+"""Silent loss mistakes, found in source code before a run."""
