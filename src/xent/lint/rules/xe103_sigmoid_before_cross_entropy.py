@@ -1,0 +1,58 @@
+"""XE103: sigmoid before a softmax cross-entropy."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE103",
+    name="sigmoid-before-cross-entropy",
+    severity="error",
+    finds="Outputs of a sigmoid are handed to a softmax cross-entropy that expects logits.",
+    why="""\
+The loss sees “logits” that all lie in [0, 1], so that its softmax can never say more than e/(e + K − 1) for one class:
+with 10 classes the loss cannot fall below ln(e + 9) − 1 = 1.461 nats, with 2 classes not below .313. The gradient
+carries one more factor s(1 − s), at most 1/4, which vanishes where a sigmoid is saturated.
+
+The two also contradict each other. A sigmoid for each class says that several classes, or none, may hold; the
+cross-entropy says that exactly one does. If one class holds, hand over the logits as they are. If several may, use
+`BCEWithLogitsLoss` on the logits, with a 0/1 target for each class.""",
+    bad="""\
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10), nn.Sigmoid())
+criterion = nn.CrossEntropyLoss()
+
+
+def step(images, labels):
+    return criterion(model(images), labels)
+
+
+def predict(images):
+    return model(images).argmax(dim=1)
+""",
+    good="""\
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+criterion = nn.CrossEntropyLoss()
+
+
+def step(images, labels):
+    return criterion(model(images), labels)
+
+
+def predict(images):
+    return model(images).argmax(dim=1)
+""",
+    references=(
+        Reference(
+            "PyTorch: CrossEntropyLoss, “The input is expected to contain the unnormalized logits for each class”",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html",
+        ),
+        Reference(
+            "PyTorch: BCEWithLogitsLoss, for classes that may hold together",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html",
+        ),
+    ),
+)

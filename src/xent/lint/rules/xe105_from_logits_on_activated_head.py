@@ -1,0 +1,65 @@
+"""XE105: Keras' from_logits=True on a head that ends in a softmax or a sigmoid."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE105",
+    name="from-logits-on-activated-head",
+    severity="error",
+    finds="A Keras loss with from_logits=True is given a model that ends in a softmax or a sigmoid.",
+    why="""\
+`from_logits=True` makes the loss apply the activation, and the model has applied it already. With 10 classes the loss
+cannot fall below ln(e + 9) − 1 = 1.461 nats, and the gradient passes through two softmaxes. With a sigmoid the loss
+scores probabilities between .5 and .731 only.
+
+What happens depends on the backend. On JAX and PyTorch Keras applies both and says nothing. On TensorFlow it looks for
+the logits behind the last activation, and where it finds them it uses those and warns “received `from_logits=True`,
+but the `output` argument was produced by a Softmax activation”: the training is then right, and the same file trains
+something else on another backend.
+
+Mend one side only: either drop the activation (the stable form), or drop `from_logits=True`.""",
+    bad="""\
+import keras
+from keras import layers
+
+model = keras.Sequential(
+    [
+        keras.Input((784,)),
+        layers.Dense(128, activation="relu"),
+        layers.Dense(10, activation="softmax"),
+    ]
+)
+model.compile(
+    optimizer="adam",
+    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    metrics=["accuracy"],
+)
+""",
+    good="""\
+import keras
+from keras import layers
+
+model = keras.Sequential(
+    [
+        keras.Input((784,)),
+        layers.Dense(128, activation="relu"),
+        layers.Dense(10),
+    ]
+)
+model.compile(
+    optimizer="adam",
+    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    metrics=["accuracy"],
+)
+
+
+def predict(images):
+    return keras.ops.softmax(model(images))
+""",
+    references=(
+        Reference(
+            "Keras: probabilistic losses and their from_logits",
+            "https://keras.io/api/losses/probabilistic_losses/",
+        ),
+    ),
+)

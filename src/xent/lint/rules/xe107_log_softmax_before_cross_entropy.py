@@ -1,0 +1,48 @@
+"""XE107: log_softmax before a cross-entropy that applies its own."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE107",
+    name="log-softmax-before-cross-entropy",
+    severity="info",
+    finds="Log-probabilities of a log_softmax are handed to a cross-entropy that applies its own.",
+    why="""\
+This is harmless. log_softmax is idempotent: exp of its output sums to 1, so that the second one subtracts ln 1 = 0 and
+returns what it was given. The loss and its gradient are the same to rounding, with class weights, label smoothing and
+ignored rows too.
+
+It is worth knowing for two reasons. The second pass over the (N, K) array costs time and memory for nothing. And the
+next reader cannot tell which was meant: `NLLLoss`, which wants log-probabilities, or `CrossEntropyLoss`, which wants
+logits. Say one of the two.""",
+    bad="""\
+import torch.nn.functional as F
+from torch import nn
+
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.LogSoftmax(dim=1))
+
+
+def step(images, labels):
+    return F.cross_entropy(model(images), labels)
+""",
+    good="""\
+import torch.nn.functional as F
+from torch import nn
+
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+
+def step(images, labels):
+    return F.cross_entropy(model(images), labels)
+
+
+def log_probs(images):
+    return F.log_softmax(model(images), dim=1)
+""",
+    references=(
+        Reference(
+            "PyTorch: CrossEntropyLoss, equal to LogSoftmax followed by NLLLoss",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html",
+        ),
+    ),
+)

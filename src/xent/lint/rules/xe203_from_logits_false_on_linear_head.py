@@ -1,0 +1,60 @@
+"""XE203: a Keras loss that expects probabilities on a head without activation."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE203",
+    name="from-logits-false-on-linear-head",
+    severity="error",
+    finds="A Keras cross-entropy with from_logits=False, which is the default, is given a model that ends without an "
+    "activation.",
+    why="""\
+Keras takes the logits for probabilities and clips them to [1e-7, 1 − 1e-7]. In a binary loss every logit below 0 counts
+as p = 1e-7 and every logit above 1 as p = 1 − 1e-7, and outside that strip the gradient is exactly 0: a positive row
+with logit −2 costs 16.118 nats and can never be learnt.
+
+A categorical loss divides by the sum of the row first. The logits (2, −3, .5) sum to −.5 and become (−4, 6, −1); if
+class 0 is the right one, the network has it largest, with a softmax of .813, and Keras charges 16.118 nats and sends no
+gradient. Where the sum happens to be positive the training may even seem to work.
+
+The names `"binary_crossentropy"`, `"categorical_crossentropy"` and `"sparse_categorical_crossentropy"` are losses with
+`from_logits=False`; only the object can be told otherwise.""",
+    bad="""\
+import keras
+from keras import layers
+
+model = keras.Sequential(
+    [
+        keras.Input((28, 28)),
+        layers.Flatten(),
+        layers.Dense(128, activation="relu"),
+        layers.Dense(10),
+    ]
+)
+model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+""",
+    good="""\
+import keras
+from keras import layers
+
+model = keras.Sequential(
+    [
+        keras.Input((28, 28)),
+        layers.Flatten(),
+        layers.Dense(128, activation="relu"),
+        layers.Dense(10),
+    ]
+)
+model.compile(
+    optimizer="adam",
+    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    metrics=["accuracy"],
+)
+""",
+    references=(
+        Reference(
+            "Keras: probabilistic losses and their from_logits",
+            "https://keras.io/api/losses/probabilistic_losses/",
+        ),
+    ),
+)

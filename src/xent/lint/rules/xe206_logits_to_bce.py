@@ -1,0 +1,51 @@
+"""XE206: BCELoss on raw logits."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE206",
+    name="logits-to-bce",
+    severity="error",
+    finds="Raw logits are handed to BCELoss, which expects probabilities.",
+    why="""\
+PyTorch refuses the first value outside [0, 1]: on a CPU with “all elements of input should be between 0 and 1”, on a
+GPU with a device-side assert, after which the process must be started anew. It comes when it comes: with the first
+batch, or when a logit first leaves [0, 1].
+
+Until then the loss is wrong without a word. It takes the logit 0, which means p = .5, for p = 0 and charges a positive
+row 100 nats, where PyTorch bounds its logarithm.
+
+Do not silence it with `clamp(0, 1)` or a ReLU: outside the bounds the gradient is 0 and those rows are never learnt.
+`BCEWithLogitsLoss` takes the logits as they are, and is exact where a sigmoid followed by BCELoss is rounded to 0 or
+1.""",
+    bad="""\
+from torch import nn
+
+model = nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1))
+criterion = nn.BCELoss()
+
+
+def step(features, labels):
+    return criterion(model(features).squeeze(1), labels.float())
+""",
+    good="""\
+from torch import nn
+
+model = nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1))
+criterion = nn.BCEWithLogitsLoss()
+
+
+def step(features, labels):
+    return criterion(model(features).squeeze(1), labels.float())
+""",
+    references=(
+        Reference(
+            "PyTorch: BCELoss, whose logarithms are clamped at −100",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html",
+        ),
+        Reference(
+            "PyTorch: BCEWithLogitsLoss, more stable than a sigmoid followed by BCELoss",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html",
+        ),
+    ),
+)
