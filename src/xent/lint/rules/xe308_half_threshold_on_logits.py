@@ -1,0 +1,59 @@
+"""XE308: a threshold of .5 on logits."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE308",
+    name="half-threshold-on-logits",
+    severity="error",
+    finds="Logits are compared with 0.5, or rounded, as if they were probabilities.",
+    why="""\
+A logit of .5 is the probability σ(.5) = .622; the probability .5 is the logit 0. Every row between .5 and .622 is called
+negative. Where the probabilities are spread evenly over [0, 1] and right, recall falls from .75 to .61.
+
+The training is not harmed, only what is reported and decided, and a model may be chosen by it. `round` and `int` on a
+logit are no better: they also return 2, 3 or −1.
+
+Compare logits with 0, or their sigmoid with .5. Another probability p has the logit ln(p/(1 − p)): 2.197 for .9.""",
+    bad="""\
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1))
+criterion = nn.BCEWithLogitsLoss()
+
+
+def step(features, labels):
+    return criterion(model(features).squeeze(1), labels.float())
+
+
+@torch.no_grad()
+def predict(features):
+    logits = model(features).squeeze(1)
+    return logits > 0.5
+""",
+    good="""\
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1))
+criterion = nn.BCEWithLogitsLoss()
+
+
+def step(features, labels):
+    return criterion(model(features).squeeze(1), labels.float())
+
+
+@torch.no_grad()
+def predict(features):
+    logits = model(features).squeeze(1)
+    return logits > 0
+""",
+    references=(
+        Reference(
+            "PyTorch: BCEWithLogitsLoss, whose input are unnormalized logits",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html",
+        ),
+    ),
+    unsure="A threshold of .5 on the logit scale may have been chosen on data. Then give it a name that says so.",
+)
