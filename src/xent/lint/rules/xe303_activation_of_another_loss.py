@@ -13,9 +13,9 @@ small number that looks like progress: 10 classes at chance cost .325 nats inste
 .9 before anything is learnt, for 9 of 10 outputs are rightly below .5.
 
 Sigmoids say that several classes may hold, and a categorical cross-entropy divides them by their sum. Only the ratios
-are trained: three outputs of .993 and three of .007 have the same loss, ln 3 = 1.099, so that the level, which a
-threshold reads, is left to chance. Keras on TensorFlow takes the logits behind the sigmoid where it finds them and
-applies a softmax to those; the outputs are then trained as one thing and read as another.
+are trained: a row of (.993, .993, .993) and a row of (.007, .007, .007) have the same loss, ln 3 = 1.099, so that the
+level, which a threshold reads, is left to chance. Keras on TensorFlow takes the logits behind the sigmoid where it
+finds them and applies a softmax to those; the outputs are then trained as one thing and read as another.
 
 One class a row: logits and a categorical cross-entropy. Several: logits and a binary one.""",
     bad="""\

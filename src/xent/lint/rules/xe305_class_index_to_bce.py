@@ -9,13 +9,13 @@ RULE = Rule(
     finds="Class indices beyond 0 and 1 are the target of BCEWithLogitsLoss, which expects probabilities.",
     why="""\
 The loss of one logit is ln(1 + e^z) − y z. For y > 1 it has no lower bound: with the label 3 it is −20 at z = 10, and
-its gradient σ(z) − 3 lies between −3 and −2 whatever z is. Those rows pull the logit up for ever, three times as hard
-as an honest positive row pulls at its worst.
+its gradient σ(z) − 3 lies between −3 and −2 whatever z is. Those rows pull the logit up for ever, at least twice as
+hard as a positive row that is wholly misjudged.
 
 PyTorch does not check the target of `BCEWithLogitsLoss`. A loss below 0 is the mark of this mistake.
 
-Classes that exclude each other need one logit each and `CrossEntropyLoss`, which takes the indices. Labels that may hold
-together need a 0/1 column each.""",
+Classes that exclude each other need one logit each and `CrossEntropyLoss`, which takes the indices. Labels that may
+hold together need a 0/1 column each.""",
     bad="""\
 import torch
 from torch import nn

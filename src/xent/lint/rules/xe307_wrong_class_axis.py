@@ -17,9 +17,9 @@ four. It is right for (N, K) and (N, K, H, W), and takes the batch for (N, T, K)
 
 **A view for a permute.** `CrossEntropyLoss` wants the classes on axis 1: (N, T, K) is to become (N, K, T). `view` and
 `reshape` only cut the same memory anew. Of the 128 × 12 numbers of a sentence with T = 128 and K = 12 only 2 stay where
-they belong; `reshape(-1, 21)` on (N, 21, 64, 64) leaves 6 of 86,016. The shapes fit, so nothing fails: the loss falls
-to about the entropy of the labels and stays. `permute(0, 2, 1)`, or for images `permute(0, 2, 3, 1)` before the
-reshape, moves the numbers.""",
+they belong; `reshape(-1, 21)` on one image of (1, 21, 64, 64) leaves 6 of 86,016. The shapes fit, so nothing fails, and
+every token or pixel is graded on numbers that were computed for others. `permute(0, 2, 1)`, or for images
+`permute(0, 2, 3, 1)` before the reshape, moves the numbers.""",
     bad="""\
 from torch import nn
 

@@ -8,8 +8,8 @@ RULE = Rule(
     severity="error",
     finds="Logits are compared with 0.5, or rounded, as if they were probabilities.",
     why="""\
-A logit of .5 is the probability σ(.5) = .622; the probability .5 is the logit 0. Every row between .5 and .622 is called
-negative. Where the probabilities are spread evenly over [0, 1] and right, recall falls from .75 to .61.
+A logit of .5 is the probability σ(.5) = .622; the probability .5 is the logit 0. Every row between .5 and .622 is
+called negative. Where the probabilities are spread evenly over [0, 1] and right, recall falls from .75 to .61.
 
 The training is not harmed, only what is reported and decided, and a model may be chosen by it. `round` and `int` on a
 logit are no better: they also return 2, 3 or −1.

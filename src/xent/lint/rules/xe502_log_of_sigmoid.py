@@ -1,0 +1,49 @@
+"""XE502: the logarithm of a sigmoid."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE502",
+    name="log-of-sigmoid",
+    severity="warning",
+    finds="The logarithm of a sigmoid is taken in two steps instead of by logsigmoid.",
+    why="""\
+Below a logit of −88.8 the sigmoid is 0 in float32, below −17.4 in float16. The logarithm is then −∞ and the gradient
+NaN, in float16 from −11.1 on: after one step every weight is NaN. It needs one row that is badly wrong, or one
+mislabelled.
+
+`logsigmoid(x)` is −ln(1 + e^−x) computed without leaving the log scale: −100 at x = −100, with a gradient of 1. For a
+binary loss `BCEWithLogitsLoss` does all of it.""",
+    bad="""\
+import torch
+from torch import nn
+
+scorer = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1))
+
+
+def ranking_loss(preferred, rejected):
+    margin = scorer(preferred) - scorer(rejected)
+    return -torch.log(torch.sigmoid(margin)).mean()
+""",
+    good="""\
+import torch.nn.functional as F
+from torch import nn
+
+scorer = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1))
+
+
+def ranking_loss(preferred, rejected):
+    margin = scorer(preferred) - scorer(rejected)
+    return -F.logsigmoid(margin).mean()
+""",
+    references=(
+        Reference(
+            "PyTorch: logsigmoid",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html",
+        ),
+        Reference(
+            "TensorFlow: sigmoid_cross_entropy_with_logits, which derives the stable form",
+            "https://www.tensorflow.org/api_docs/python/tf/nn/sigmoid_cross_entropy_with_logits",
+        ),
+    ),
+)

@@ -1,0 +1,53 @@
+"""XE504: a small number is added to a probability before its logarithm."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE504",
+    name="log-with-epsilon",
+    severity="info",
+    finds="A small number is added to a softmax or a sigmoid before its logarithm is taken.",
+    why="""\
+It keeps the loss finite, and it stops the rows that need teaching most. With ε = 1e-8 no row costs more than −ln 1e-8 =
+18.4 nats, and the gradient is multiplied by p/(p + ε): at a logit of −30 it is .0000094 instead of 1. Such a row is
+never learnt. Clamping p to ε instead makes the gradient exactly 0.
+
+In float16 the number 1e-8 is 0, so that log(p + 1e-8) protects nothing under half precision.
+
+The logits are at hand, so nothing need be added: `log_softmax` and `logsigmoid` are finite and exact for all of
+them.""",
+    bad="""\
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1))
+
+
+def step(features, labels):
+    p = torch.sigmoid(model(features).squeeze(1))
+    return -torch.where(labels == 1, torch.log(p + 1e-8), torch.log(1 - p + 1e-8)).mean()
+""",
+    good="""\
+from torch import nn
+
+model = nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1))
+criterion = nn.BCEWithLogitsLoss()
+
+
+def step(features, labels):
+    return criterion(model(features).squeeze(1), labels.float())
+""",
+    references=(
+        Reference(
+            "PyTorch: log_softmax",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html",
+        ),
+        Reference(
+            "PyTorch: logsigmoid",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html",
+        ),
+    ),
+    unsure="""\
+In an entropy the term is p ln(p + ε), and p makes up for the lost gradient; there the number is harmless in float32.
+Where only probabilities are at hand and no logits, adding a small number is the best that can be done.""",
+)

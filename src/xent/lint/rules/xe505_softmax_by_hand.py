@@ -1,0 +1,49 @@
+"""XE505: a softmax by hand that does not subtract the maximum."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE505",
+    name="softmax-by-hand",
+    severity="warning",
+    finds="exp(x)/sum(exp(x)) is computed by hand without subtracting the largest x first.",
+    why="""\
+exp overflows at 88.7 in float32, at 11.1 in float16 and at 709.8 in float64. Then the quotient is ∞/∞ = NaN, for the
+whole row. Where all of a row lies below −104 (float32) every exp is 0 and the quotient is 0/0 = NaN.
+
+Logits of 88 are rare; other scores of that size are not: counts, distances, similarities divided by a temperature of
+.01, and anything in float16.
+
+Subtracting the largest x of the row changes nothing in the result and keeps every finite row finite. The softmax of
+your library does it.""",
+    bad="""\
+import numpy as np
+
+
+def softmax(scores):
+    exp = np.exp(scores)
+    return exp / exp.sum(axis=1, keepdims=True)
+
+
+def predict(features, weights):
+    return softmax(features @ weights)
+""",
+    good="""\
+import numpy as np
+
+
+def softmax(scores):
+    exp = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exp / exp.sum(axis=1, keepdims=True)
+
+
+def predict(features, weights):
+    return softmax(features @ weights)
+""",
+    references=(
+        Reference(
+            "Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax functions",
+            "https://doi.org/10.1093/imanum/draa038",
+        ),
+    ),
+)

@@ -1,0 +1,65 @@
+"""XE601: a metric with a probability threshold is given logits."""
+
+from xent.lint.rule import Reference, Rule
+
+RULE = Rule(
+    code="XE601",
+    name="probability-threshold-on-logits",
+    severity="error",
+    finds="An accuracy with a probability threshold is computed on logits.",
+    why="""\
+Keras' `BinaryAccuracy` compares with .5 and applies no sigmoid. On logits the threshold is p = σ(.5) = .622: a positive
+row with logit .3, p = .574, counts as wrong. The string `"accuracy"` means the same metric for a head of one unit, and
+`from_logits=True` of the loss does not reach it. Precision and Recall have the same threshold.
+
+torchmetrics applies a sigmoid to a batch only if a value lies outside [0, 1]. The logits (.3, .7, .45) with the labels
+(1, 1, 0) have the accuracy .667; with −.45 in place of .45 the first row is called positive and it is 1. The verdict on
+a row depends on its neighbours in the batch.
+
+Give the metric probabilities, or the threshold 0.""",
+    bad="""\
+import keras
+from keras import layers
+
+model = keras.Sequential(
+    [
+        keras.Input((30,)),
+        layers.Dense(16, activation="relu"),
+        layers.Dense(1),
+    ]
+)
+model.compile(
+    optimizer="adam",
+    loss=keras.losses.BinaryCrossentropy(from_logits=True),
+    metrics=[keras.metrics.BinaryAccuracy()],
+)
+""",
+    good="""\
+import keras
+from keras import layers
+
+model = keras.Sequential(
+    [
+        keras.Input((30,)),
+        layers.Dense(16, activation="relu"),
+        layers.Dense(1),
+    ]
+)
+model.compile(
+    optimizer="adam",
+    loss=keras.losses.BinaryCrossentropy(from_logits=True),
+    metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)],
+)
+""",
+    references=(
+        Reference(
+            "Keras: BinaryAccuracy and its threshold",
+            "https://keras.io/api/metrics/accuracy_metrics/",
+        ),
+        Reference(
+            "torchmetrics: accuracy, and when it applies a sigmoid",
+            "https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html",
+        ),
+    ),
+    unsure="A comparison of logits with .5 by hand is XE308.",
+)
