@@ -15,7 +15,6 @@ gradient passes through two softmaxes and nearly vanishes where the network is c
 Nothing fails. With Adam the accuracy hardly tells (.946 against .953 on a small network for digits); with plain SGD
 it ruins the training (.476 against .949). The probabilities that are read later are badly calibrated in both.""",
     bad="""\
-import torch
 from torch import nn
 
 model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.Softmax(dim=1))

@@ -16,7 +16,6 @@ The two also contradict each other. A sigmoid for each class says that several c
 cross-entropy says that exactly one does. If one class holds, hand over the logits as they are. If several may, use
 `BCEWithLogitsLoss` on the logits, with a 0/1 target for each class.""",
     bad="""\
-import torch
 from torch import nn
 
 model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10), nn.Sigmoid())
@@ -31,7 +30,6 @@ def predict(images):
     return model(images).argmax(dim=1)
 """,
     good="""\
-import torch
 from torch import nn
 
 model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))

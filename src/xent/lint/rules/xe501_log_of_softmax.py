@@ -13,8 +13,8 @@ largest, in float16 at 17.4. The loss is then infinite. The gradient is lost ear
 where 1/p is beyond the largest number: NaN, and after one step every weight is NaN. One mislabelled row is enough, when
 the network has grown sure.
 
-`log_softmax` subtracts the log-sum-exp and never leaves the log scale: it returns −104, and the gradient of the loss is −1. It
-is also one pass over the logits instead of two.""",
+`log_softmax` subtracts the log-sum-exp and never leaves the log scale: it returns −104, and the gradient of the loss is
+−1. It is also one pass over the logits instead of two.""",
     bad="""\
 import torch
 import torch.nn.functional as F

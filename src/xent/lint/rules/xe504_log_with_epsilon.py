@@ -20,22 +20,26 @@ them.""",
 import torch
 from torch import nn
 
-model = nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1))
+users = nn.Embedding(1000, 32)
+items = nn.Embedding(5000, 32)
 
 
-def step(features, labels):
-    p = torch.sigmoid(model(features).squeeze(1))
-    return -torch.where(labels == 1, torch.log(p + 1e-8), torch.log(1 - p + 1e-8)).mean()
+def step(user, bought, other):
+    margin = (users(user) * (items(bought) - items(other))).sum(dim=1)
+    p = torch.sigmoid(margin)
+    return -torch.log(p + 1e-8).mean()
 """,
     good="""\
+import torch.nn.functional as F
 from torch import nn
 
-model = nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1))
-criterion = nn.BCEWithLogitsLoss()
+users = nn.Embedding(1000, 32)
+items = nn.Embedding(5000, 32)
 
 
-def step(features, labels):
-    return criterion(model(features).squeeze(1), labels.float())
+def step(user, bought, other):
+    margin = (users(user) * (items(bought) - items(other))).sum(dim=1)
+    return -F.logsigmoid(margin).mean()
 """,
     references=(
         Reference(

@@ -8,15 +8,12 @@ RULE = Rule(
     severity="warning",
     finds="exp is taken of a loss that is smoothed, weighted or in bits, and called a perplexity.",
     why="""\
-The perplexity is exp of the mean −ln p over the tokens. Of any other number it is not a perplexity, and it cannot be
-compared with one.
+The perplexity is exp of the mean −ln p over the tokens. exp of another loss cannot be compared with one.
 
 **Smoothed.** With ε = .1 and 32,000 tokens the loss cannot fall below the entropy of the smoothed target, 1.362 nats: a
-model that knows every next token still shows 3.91.
-
-**Weighted.** The mean is then one of weights, Σ w_y (−ln p)/Σ w_y, and rare tokens count as often as the weights say.
-
-**In bits.** A loss of 3 nats is 3/ln 2 = 4.328 bits. exp(3) = 2^4.328 = 20.1, but exp(4.328) = 75.8.
+model that knows every next token still shows 3.91 at least. **Weighted.** The loss is Σ w_y (−ln p)/Σ w_y, in which a
+token counts as often as its weight says and not as often as it occurs. **In bits.** A loss of 3 nats is 3/ln 2 = 4.328
+bits. exp(3) = 2^4.328 = 20.1, but exp(4.328) = 75.8.
 
 Evaluate with the plain cross-entropy, and sum over the whole set before dividing and taking exp: a mean of the
 perplexities of batches is never smaller than the perplexity of the whole, and mostly larger.""",
