@@ -1,4 +1,4 @@
-"""What every rule must bring with it. That its figures are right is checked in test_rule_figures.py."""
+"""What every rule must bring with it. That its figures are right is checked in test_figures_*.py."""
 
 import ast
 import re
