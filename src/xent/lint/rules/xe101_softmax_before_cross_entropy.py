@@ -8,7 +8,7 @@ RULE = Rule(
     severity="error",
     finds="Probabilities of a softmax are handed to a cross-entropy that expects logits and applies its own softmax.",
     why="""\
-The loss then sees "logits" that all lie in [0, 1], so that its softmax can never say more than e/(e + K − 1) for one
+The loss then sees “logits” that all lie in [0, 1], so that its softmax can never say more than e/(e + K − 1) for one
 class: with 10 classes the loss cannot fall below ln(e + 9) − 1 = 1.461 nats, however sure the network is, and the
 gradient passes through two softmaxes and nearly vanishes where the network is confidently wrong.
 

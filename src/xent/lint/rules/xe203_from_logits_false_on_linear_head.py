@@ -11,11 +11,12 @@ RULE = Rule(
     why="""\
 Keras takes the logits for probabilities and clips them to [1e-7, 1 − 1e-7]. In a binary loss every logit below 0 counts
 as p = 1e-7 and every logit above 1 as p = 1 − 1e-7, and outside that strip the gradient is exactly 0: a positive row
-with logit −2 costs 16.118 nats and can never be learnt.
+with logit −2 costs 16.118 nats and teaches nothing.
 
-A categorical loss divides by the sum of the row first. The logits (2, −3, .5) sum to −.5 and become (−4, 6, −1); if
-class 0 is the right one, the network has it largest, with a softmax of .813, and Keras charges 16.118 nats and sends no
-gradient. Where the sum happens to be positive the training may even seem to work.
+A categorical loss divides by the sum of the row first (only the sparse one on TensorFlow does not). The logits
+(2, −3, .5) sum to −.5 and become (−4, 6, −1); if class 0 is the right one, the network has it largest, with a softmax of
+.813, and Keras charges 16.118 nats and sends no gradient. Where the sum happens to be positive the training may even
+seem to work.
 
 The names `"binary_crossentropy"`, `"categorical_crossentropy"` and `"sparse_categorical_crossentropy"` are losses with
 `from_logits=False`; only the object can be told otherwise.""",

@@ -9,8 +9,8 @@ RULE = Rule(
     finds="Raw logits are handed to BCELoss, which expects probabilities.",
     why="""\
 PyTorch refuses the first value outside [0, 1]: on a CPU with “all elements of input should be between 0 and 1”, on a
-GPU with a device-side assert, after which the process must be started anew. It comes when it comes: with the first
-batch, or when a logit first leaves [0, 1].
+GPU with a device-side assert, after which the process must be started anew. That may be with the first batch, or late,
+when a logit first leaves [0, 1].
 
 Until then the loss is wrong without a word. It takes the logit 0, which means p = .5, for p = 0 and charges a positive
 row 100 nats, where PyTorch bounds its logarithm.

@@ -52,5 +52,5 @@ def step(features, labels):
             "https://arxiv.org/abs/1512.00567",
         ),
     ),
-    unsure="Weights that are computed from data are not known before a run; `xent.guard` sees them.",
+    unsure="Weights that are computed from data are not known before a run and are not reported.",
 )

@@ -10,8 +10,8 @@ RULE = Rule(
     why="""\
 The softmax rounds small probabilities to 0, and ln 0 is −∞. In float32 that happens when a logit lies 104 below the
 largest, in float16 at 17.4. The loss is then infinite. The gradient is lost earlier, from 88.8 (11.1 in float16) on,
-where 1/p is beyond the largest number: NaN, and after one step every weight is NaN. One mislabelled row is enough, when
-the network has grown sure.
+where 1/p is beyond the largest number: it is NaN or infinite, and after one step the weights are too. One mislabelled
+row is enough, once the network has grown sure.
 
 `log_softmax` subtracts the log-sum-exp and never leaves the log scale: it returns −104, and the gradient of the loss is
 −1. It is also one pass over the logits instead of two.""",

@@ -8,9 +8,9 @@ RULE = Rule(
     severity="warning",
     finds="The logarithm of a sigmoid is taken in two steps instead of by logsigmoid.",
     why="""\
-Below a logit of −88.8 the sigmoid is 0 in float32, below −17.4 in float16. The logarithm is then −∞ and the gradient
-NaN, in float16 from −11.1 on: after one step every weight is NaN. It needs one row that is badly wrong, or one
-mislabelled.
+From a logit of −88.8 down the sigmoid is 0 in float32, from −17.4 in float16. The logarithm is then −∞ and the gradient
+NaN; in float16 the gradient is infinite from −11.1 on. After one step the weights are no numbers either. One row that
+is badly wrong, or mislabelled, is enough.
 
 `logsigmoid(x)` is −ln(1 + e^−x) computed without leaving the log scale: −100 at x = −100, with a gradient of 1. For a
 binary loss `BCEWithLogitsLoss` does all of it.""",

@@ -8,8 +8,8 @@ RULE = Rule(
     severity="warning",
     finds="exp(x)/sum(exp(x)) is computed by hand without subtracting the largest x first.",
     why="""\
-exp overflows at 88.7 in float32, at 11.1 in float16 and at 709.8 in float64. Then the quotient is ∞/∞ = NaN, for the
-whole row. Where all of a row lies below −104 (float32) every exp is 0 and the quotient is 0/0 = NaN.
+exp overflows at 88.7 in float32, at 11.1 in float16 and at 709.8 in float64. Then the quotient is ∞/∞ = NaN, and 0 for
+every other class. Where all of a row lies below −104 (float32) every exp is 0 and the quotient is 0/0 = NaN.
 
 Logits of 88 are rare; other scores of that size are not: counts, distances, similarities divided by a temperature of
 .01, and anything in float16.
