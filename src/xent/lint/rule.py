@@ -1,10 +1,19 @@
-"""What a rule is: a code that is stable for ever, the words that explain it, and two programs that show it."""
+"""What a rule is: a code that is stable for ever, the words that explain it, two programs that show it, and its checks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from xent.lint.finding import Severity
+from xent.lint.finding import Fix, Severity
+
+if TYPE_CHECKING:
+    from xent.lint.events import Event
+    from xent.lint.evidence import Seen
+    from xent.lint.project import Module
+    from xent.lint.values import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +25,27 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check says of an event: in words, with the chain of evidence; elsewhere or milder than usual, if so said."""
+
+    message: str
+    trail: Link | None = None
+    node: ast.AST | None = None
+    module: Module | None = None
+    severity: Severity | None = None
+    fix: Fix | None = None
+
+
+Check = Callable[[Any, "Seen"], Verdict | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A mistake that the linter finds. ``xent rule CODE`` and the documentation print what stands here.
 
     ``bad`` and ``good`` are whole programs: the tests lint them, and find this code once in the one and nothing in the
-    other. ``finds`` is a sentence; ``why`` are paragraphs in Markdown, with figures where there are any; ``unsure`` says
-    what the rule does not see and when its finding may be meant.
+    other. ``finds`` is a sentence; ``why`` are paragraphs in Markdown, with figures where there are any; ``unsure``
+    says what the rule does not see and when its finding may be meant.
     """
 
     code: str
@@ -33,8 +57,18 @@ class Rule:
     good: str
     references: tuple[Reference, ...]
     unsure: str = ""
+    checks: list[tuple[type[Event], Check]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def url(self) -> str:
         """The page of this rule."""
         return f"https://xent.readthedocs.io/en/latest/reference/rules/{self.code}.html"
+
+    def on(self, *events: type[Event]) -> Callable[[Check], Check]:
+        """Have a function look at events of these types."""
+
+        def enter(check: Check) -> Check:
+            self.checks.extend((event, check) for event in events)
+            return check
+
+        return enter

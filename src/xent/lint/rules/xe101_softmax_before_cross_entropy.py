@@ -1,6 +1,10 @@
 """XE101: softmax before a cross-entropy that applies its own."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._words import floor
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE101",
@@ -46,3 +50,14 @@ def predict(images):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Softmax → a torch loss of logits."""
+    x, loss = event.prediction, event.loss
+    if loss.takes != "logits" or loss.family != "softmax" or loss.library not in ("torch", "skorch"):
+        return None
+    if not isinstance(x, Tensor) or x.kind is not Kind.SOFTMAX:
+        return None
+    return Verdict(f"{loss.name} applies softmax itself, and gets probabilities of a softmax{floor(x)}", x.trail)

@@ -1,6 +1,9 @@
 """XE102: sigmoid before a binary cross-entropy that applies its own."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import PROBABILITIES, Tensor
 
 RULE = Rule(
     code="XE102",
@@ -71,3 +74,16 @@ def predict(features):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Sigmoid → a torch loss of logits that applies its own."""
+    x, loss = event.prediction, event.loss
+    if loss.takes != "logits" or loss.family != "sigmoid" or loss.library != "torch":
+        return None
+    if not isinstance(x, Tensor) or x.kind not in PROBABILITIES:
+        return None
+    return Verdict(
+        f"{loss.name} applies sigmoid itself, and gets {x.kind.value}: it cannot say less than .5 of any class", x.trail
+    )

@@ -1,6 +1,10 @@
 """XE103: sigmoid before a softmax cross-entropy."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._words import floor
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE103",
@@ -54,3 +58,14 @@ def predict(images):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Sigmoid → a torch loss of logits that applies softmax."""
+    x, loss = event.prediction, event.loss
+    if loss.takes != "logits" or loss.family != "softmax" or loss.library != "torch":
+        return None
+    if not isinstance(x, Tensor) or x.kind is not Kind.SIGMOID:
+        return None
+    return Verdict(f"{loss.name} applies softmax itself, and gets probabilities of a sigmoid{floor(x)}", x.trail)

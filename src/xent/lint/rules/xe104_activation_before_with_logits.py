@@ -1,6 +1,9 @@
 """XE104: softmax or sigmoid before a TensorFlow or optax loss that applies its own."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import PROBABILITIES, Tensor
 
 RULE = Rule(
     code="XE104",
@@ -68,3 +71,14 @@ def predict(params, features):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """An activated value → a loss of TensorFlow or optax that takes logits."""
+    x, loss = event.prediction, event.loss
+    if loss.takes != "logits" or loss.library not in ("tf", "optax"):
+        return None
+    if not isinstance(x, Tensor) or x.kind not in PROBABILITIES:
+        return None
+    return Verdict(f"{loss.name} takes logits and applies {loss.family} itself, and gets {x.kind.value}", x.trail)

@@ -1,6 +1,9 @@
 """XE105: Keras' from_logits=True on a head that ends in a softmax or a sigmoid."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import PROBABILITIES, Tensor
 
 RULE = Rule(
     code="XE105",
@@ -63,3 +66,16 @@ def predict(images):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """An activated value → a Keras loss that was told to expect logits."""
+    x, loss = event.prediction, event.loss
+    if loss.takes != "logits" or loss.library != "keras":
+        return None
+    if not isinstance(x, Tensor) or x.kind not in PROBABILITIES:
+        return None
+    return Verdict(
+        f"{loss.name} has from_logits=True and applies {loss.family} itself, and gets {x.kind.value}", x.trail
+    )

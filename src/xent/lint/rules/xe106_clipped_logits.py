@@ -1,6 +1,9 @@
 """XE106: a ReLU or another bound between the last layer and the cross-entropy."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE106",
@@ -77,3 +80,17 @@ def step(images, labels):
 A soft cap, `c * tanh(logits / c)`, with c in the tens bounds the logits so far out that it costs nothing, and is meant.
 It is not reported, and neither are cosine similarities that a temperature scales after the bound.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """ReLU, tanh or a narrow clamp → a loss of logits."""
+    x, loss = event.prediction, event.loss
+    if loss.takes != "logits" or not isinstance(x, Tensor) or x.kind not in (Kind.RELU, Kind.CLIPPED):
+        return None
+    what = (
+        "no class can be said to be unlikely"
+        if x.kind is Kind.RELU
+        else "the loss cannot fall to what the labels allow"
+    )
+    return Verdict(f"{loss.name} takes logits of any size, and gets {x.kind.value}: {what}", x.trail)

@@ -1,6 +1,9 @@
 """XE107: log_softmax before a cross-entropy that applies its own."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE107",
@@ -46,3 +49,19 @@ def log_probs(images):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """log_softmax → a loss that applies its own: the same value, computed twice."""
+    x, loss = event.prediction, event.loss
+    if (
+        loss.takes != "logits"
+        or loss.family != "softmax"
+        or not isinstance(x, Tensor)
+        or x.kind is not Kind.LOG_SOFTMAX
+    ):
+        return None
+    return Verdict(
+        f"{loss.name} applies log_softmax itself: doing it before changes nothing but the time it takes", x.trail
+    )

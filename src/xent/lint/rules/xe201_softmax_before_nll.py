@@ -1,6 +1,9 @@
 """XE201: NLLLoss on probabilities."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import PROBABILITIES, Tensor
 
 RULE = Rule(
     code="XE201",
@@ -70,3 +73,19 @@ def step(images, labels):
 skorch's classifiers take the logarithm before they call `NLLLoss`, so that a softmax is right there; it is not
 reported. The loss 1 − p is sometimes meant, against wrong labels; then write it as such.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Probabilities → NLLLoss."""
+    x, loss = event.prediction, event.loss
+    if (
+        loss.takes != "log_probs"
+        or loss.family != "softmax"
+        or not isinstance(x, Tensor)
+        or x.kind not in PROBABILITIES
+    ):
+        return None
+    return Verdict(
+        f"{loss.name} takes log-probabilities and no logarithm itself, and gets {x.kind.value}: it trains −p", x.trail
+    )

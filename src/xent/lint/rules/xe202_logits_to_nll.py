@@ -1,6 +1,9 @@
 """XE202: NLLLoss on raw logits."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE202",
@@ -46,3 +49,15 @@ def step(images, labels):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Raw logits → NLLLoss, also skorch's."""
+    x, loss = event.prediction, event.loss
+    if loss.family != "softmax" or not (loss.takes == "log_probs" or loss.library == "skorch"):
+        return None
+    if not isinstance(x, Tensor) or x.kind not in (Kind.LOGITS, Kind.RELU, Kind.CLIPPED):
+        return None
+    wanted = "log-probabilities" if loss.takes == "log_probs" else "probabilities"
+    return Verdict(f"{loss.name} takes {wanted}, and gets {x.kind.value}: the loss has no lower bound", x.trail)

@@ -1,6 +1,9 @@
 """XE203: a Keras loss that expects probabilities on a head without activation."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE203",
@@ -59,3 +62,17 @@ model.compile(
         ),
     ),
 )
+
+
+_NOT_PROBABILITIES = frozenset({Kind.LOGITS, Kind.RELU, Kind.CLIPPED, Kind.LOG_SOFTMAX, Kind.LOG_SIGMOID})
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """A head without activation → a Keras loss of probabilities."""
+    x, loss = event.prediction, event.loss
+    if loss.library != "keras" or loss.takes != "probs" or loss.family == "none":
+        return None
+    if not isinstance(x, Tensor) or x.kind not in _NOT_PROBABILITIES:
+        return None
+    return Verdict(f"{loss.name} takes probabilities unless from_logits=True, and gets {x.kind.value}", x.trail)

@@ -1,6 +1,9 @@
 """XE204: KLDivLoss with probabilities where it expects their logarithms."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import PROBABILITIES, Tensor
 
 RULE = Rule(
     code="XE204",
@@ -58,3 +61,12 @@ def step(images):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Probabilities as the first argument of the divergence."""
+    x, loss = event.prediction, event.loss
+    if loss.family != "kl" or not isinstance(x, Tensor) or x.kind not in PROBABILITIES:
+        return None
+    return Verdict(f"{loss.name} takes log-probabilities first, and gets {x.kind.value}", x.trail)

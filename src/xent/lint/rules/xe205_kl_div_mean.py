@@ -1,6 +1,9 @@
 """XE205: KLDivLoss that divides by the number of elements."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.frameworks.losses import reduction
+from xent.lint.rule import Reference, Rule, Verdict
 
 RULE = Rule(
     code="XE205",
@@ -56,3 +59,19 @@ def step(images):
 `"batchmean"` divides by the first axis alone. For (N, T, K) flatten to (N·T, K) first, or the loss grows with T. A
 weight that was tuned with `"mean"` is to be divided by K when this is mended.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """The divergence averaged over entries."""
+    if (
+        event.loss.family != "kl"
+        or event.loss.library != "torch"
+        or "size_average" in event.options
+        or "reduce" in event.options
+    ):
+        return None
+    if reduction(event) != "mean":
+        return None
+    said = "reduction='mean'" if "reduction" in event.options else "its default, reduction='mean',"
+    return Verdict(f"{event.loss.name} with {said} divides by rows × classes, not by rows: say reduction='batchmean'")

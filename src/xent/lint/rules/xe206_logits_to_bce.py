@@ -1,6 +1,9 @@
 """XE206: BCELoss on raw logits."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE206",
@@ -49,3 +52,14 @@ def step(features, labels):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Raw logits → a loss of probabilities."""
+    x, loss = event.prediction, event.loss
+    if loss.takes != "probs" or loss.library not in ("torch", "tf", "sklearn"):
+        return None
+    if not isinstance(x, Tensor) or x.kind not in (Kind.LOGITS, Kind.RELU, Kind.LOG_SIGMOID, Kind.LOG_SOFTMAX):
+        return None
+    return Verdict(f"{loss.name} takes probabilities, and gets {x.kind.value}", x.trail)

@@ -1,6 +1,9 @@
 """XE301: softmax or cross-entropy over a class axis of size 1."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Activation, LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE301",
@@ -48,3 +51,47 @@ def step(features, labels):
         ),
     ),
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """One logit → a loss over classes, or a softmax over one class → any loss."""
+    x, loss = event.prediction, event.loss
+    if not isinstance(x, Tensor) or x.n_classes != 1 or x.marks & {"squeezed", "flat", "column"}:
+        return None
+    over_one = (
+        x.kind in (Kind.SOFTMAX, Kind.LOG_SOFTMAX)
+        and x.axis in (-1, 1, None)
+        and (x.class_axis, x.axis, x.rank) != (-1, 1, 3)
+    )
+    if over_one or (
+        loss.family == "softmax"
+        and loss.takes == "logits"
+        and x.kind in (Kind.LOGITS, Kind.RELU, Kind.CLIPPED, Kind.SIGMOID)
+    ):
+        return Verdict(
+            "a softmax over one class is always 1: the loss says nothing of the input, and nothing is learned", x.trail
+        )
+    if loss.library == "keras" and loss.family == "softmax":
+        return Verdict(f"{loss.name} over one unit compares a class with itself: nothing is learned", x.trail)
+    return None
+
+
+@RULE.on(Activation)
+def of_one(event: Activation, seen: Seen) -> Verdict | None:
+    """A softmax over the last axis, which has one entry."""
+    x = event.given
+    if (
+        event.name not in ("softmax", "log_softmax")
+        or not isinstance(x, Tensor)
+        or x.n_classes != 1
+        or "squeezed" in x.marks
+    ):
+        return None
+    if (
+        x.kind is not Kind.LOGITS
+        or x.class_axis != -1
+        or not (event.axis == -1 or (x.rank is not None and event.axis == x.rank - 1))
+    ):
+        return None
+    return Verdict("a softmax over one class is always 1, whatever the input", x.trail)

@@ -1,6 +1,9 @@
 """XE302: a multi-hot target for a softmax cross-entropy."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE302",
@@ -57,3 +60,24 @@ def step(features, tags):  # tags: the indices of three tags for each row, (N, 3
 A multi-hot row divided by its number of labels is a distribution, and some train rankings and tags that way on purpose.
 It is not reported.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Multi-hot rows → a loss for one class of several."""
+    x, y, loss = event.prediction, event.target, event.loss
+    if loss.family != "softmax" or loss.takes == "probs":
+        return None
+    if isinstance(y, Tensor) and y.kind is Kind.MULTI_HOT:
+        return Verdict(
+            f"{loss.name} expects one class a row, and gets multi-hot rows: classes compete that may be true together",
+            y.trail,
+        )
+    if isinstance(x, Tensor) and x.kind is Kind.LOGITS and x.n_classes != 1 and x.origin in seen.thresholded:
+        use = seen.thresholded[x.origin]
+        line = use.module.place(use.node).line
+        return Verdict(
+            f"{loss.name} trains one class of several, but line {line} reads each class by itself through a sigmoid: several labels?",
+            x.trail,
+        )
+    return None

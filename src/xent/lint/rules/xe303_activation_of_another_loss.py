@@ -1,6 +1,9 @@
 """XE303: softmax with a binary cross-entropy, or sigmoid with a categorical one."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE303",
@@ -52,3 +55,29 @@ model.compile(optimizer="adam", loss=keras.losses.CategoricalCrossentropy(from_l
     ),
     unsure="A sigmoid before PyTorch's or TensorFlow's softmax cross-entropy is XE103 or XE104.",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """The probabilities of one family → the loss of the other."""
+    x, loss = event.prediction, event.loss
+    if (
+        loss.takes != "probs"
+        or not isinstance(x, Tensor)
+        or "column" in x.marks
+        or loss.library == "sklearn"
+        or (x.n_classes == 1 and x.kind is Kind.SOFTMAX)
+    ):
+        return None
+    if loss.family == "sigmoid" and x.kind is Kind.SOFTMAX:
+        if x.n_classes == 2:
+            message = f"{loss.name} on a softmax over two classes is right by luck: only one-hot labels give what categorical gives"
+            return Verdict(message, x.trail, severity="warning")
+        return Verdict(
+            f"{loss.name} is for classes each by itself, and gets probabilities of a softmax over all", x.trail
+        )
+    if loss.family == "softmax" and x.kind is Kind.SIGMOID and loss.library == "keras":
+        return Verdict(
+            f"{loss.name} is for one class of several, and gets probabilities of a sigmoid, each by itself", x.trail
+        )
+    return None

@@ -1,6 +1,9 @@
 """XE304: a softmax or a sigmoid on the target."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import LOG_PROBABILITIES, PROBABILITIES, Tensor
 
 RULE = Rule(
     code="XE304",
@@ -49,3 +52,19 @@ def step(images, labels):
 A softmax over a teacher's logits is a proper soft target (distillation) and is not reported: only values that are known
 to be labels are.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Labels through an activation → a loss."""
+    y = event.target
+    if (
+        event.loss.family == "kl"
+        or not isinstance(y, Tensor)
+        or y.kind not in PROBABILITIES | LOG_PROBABILITIES
+        or "of labels" not in y.marks
+    ):
+        return None
+    return Verdict(
+        f"the labels went through an activation before {event.loss.name}: 0 and 1 became .5 and .731", y.trail
+    )

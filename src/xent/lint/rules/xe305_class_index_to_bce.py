@@ -1,6 +1,9 @@
 """XE305: class indices as the target of a binary cross-entropy."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Const, Kind, Tensor
 
 RULE = Rule(
     code="XE305",
@@ -54,3 +57,15 @@ def step():
     ),
     unsure="Indices of two classes, 0 and 1, are right with one logit.",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Class indices → a loss for yes and no."""
+    y, loss = event.target, event.loss
+    if loss.family != "sigmoid" or not isinstance(y, Tensor) or y.kind is not Kind.INDEX:
+        return None
+    classes = y.classes.value if isinstance(y.classes, Const) else None
+    if isinstance(classes, int) and classes <= 2:
+        return None
+    return Verdict(f"{loss.name} takes 0, 1 or a probability for each class, and gets class indices", y.trail)

@@ -1,6 +1,9 @@
 """XE306: argmax or detach between the prediction and the loss that is backpropagated."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE306",
@@ -68,3 +71,19 @@ def step(images, labels):
 A detached target is right: pseudo-labels, a teacher's output, the other branch of a self-supervised pair. Only the
 prediction of a loss on which `backward` is called is reported.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """A prediction without gradient → a loss that is differentiated."""
+    x = event.prediction
+    if not isinstance(x, Tensor) or x.detached is None:
+        return None
+    if event not in seen.differentiated and event.within not in ("training_step", "compute_loss"):
+        return None
+    how = (
+        "indices of an argmax, which have no gradient"
+        if x.kind is Kind.INDEX
+        else "a prediction that was cut off from its graph"
+    )
+    return Verdict(f"{event.loss.name} is differentiated, and gets {how}: the network learns nothing of it", x.detached)

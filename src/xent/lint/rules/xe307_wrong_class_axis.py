@@ -1,6 +1,9 @@
 """XE307: a softmax over the wrong axis or without one, or a view where a permute is needed."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Activation, LossCall, Reshaped
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Link, Tensor
 
 RULE = Rule(
     code="XE307",
@@ -88,3 +91,46 @@ A softmax over the batch, the sequence or the pixels is often meant inside a net
 attention). Only a softmax whose output is used as class probabilities is reported. `view(-1, K)` on (N, T, K) is right:
 the classes are the last axis before and after.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Probabilities that sum to 1 along another axis than the classes'."""
+    x = event.prediction
+    if event.loss.takes == "logits" or not isinstance(x, Tensor) or "wrong axis" not in x.marks:
+        return None
+    step: Link | None = x.trail
+    while step is not None and "softmax" not in step.text.lower():
+        step = step.before
+    while step is not None and step.text.endswith("is made"):
+        step = step.before
+    axis = "the batch" if x.axis == 0 else f"axis {x.axis}"
+    return Verdict(
+        f"the softmax is over {axis}, and the classes are another axis: no row sums to 1",
+        x.trail,
+        node=step.node if step else None,
+        module=step.module if step else None,
+    )
+
+
+@RULE.on(Reshaped)
+def reshaped(event: Reshaped, seen: Seen) -> Verdict | None:
+    """A view that moves the name of an axis and not its numbers."""
+    return Verdict(f"{event.how}: a view mixes the scores of different rows; permute moves an axis", event.value.trail)
+
+
+@RULE.on(Activation)
+def unsaid(event: Activation, seen: Seen) -> Verdict | None:
+    """A softmax of which no axis was said."""
+    if event.axis_said or event.name not in ("softmax", "log_softmax"):
+        return None
+    rank = event.given.rank if isinstance(event.given, Tensor) else None
+    if rank in (1, 3):
+        if rank == 3:
+            return Verdict(
+                "without dim, torch takes axis 0 of three: the softmax is over the batch", event.result.trail
+            )
+        return None
+    return Verdict(
+        "say the axis: without dim, torch guesses it from the number of axes", event.result.trail, severity="info"
+    )

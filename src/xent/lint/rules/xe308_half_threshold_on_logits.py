@@ -1,6 +1,9 @@
 """XE308: a threshold of .5 on logits."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Threshold
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind
 
 RULE = Rule(
     code="XE308",
@@ -57,3 +60,18 @@ def predict(features):
     ),
     unsure="A threshold of .5 on the logit scale may have been chosen on data. Then give it a name that says so.",
 )
+
+
+@RULE.on(Threshold)
+def check(event: Threshold, seen: Seen) -> Verdict | None:
+    """Logits > 0.5."""
+    x = event.value
+    if x.kind is not Kind.LOGITS or event.at != 0.5:
+        return None
+    if "decision" not in x.marks and not (
+        x.origin in seen.logits_of and seen.logits_of[x.origin].loss.family == "sigmoid"
+    ):
+        return None
+    return Verdict(
+        "0.5 is the threshold of a probability; these are logits, of which 0.5 means p = .622: compare with 0", x.trail
+    )

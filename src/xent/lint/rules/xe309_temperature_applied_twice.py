@@ -1,6 +1,8 @@
 """XE309: the temperature divides the logits twice."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Divided
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
 
 RULE = Rule(
     code="XE309",
@@ -73,3 +75,9 @@ def predict(images):
 The factor T² in front of a distillation loss is no second temperature: it makes up for the gradient that shrinks with
 1/T². It is not reported.""",
 )
+
+
+@RULE.on(Divided)
+def check(event: Divided, seen: Seen) -> Verdict | None:
+    """Divided by T, and by T again."""
+    return Verdict("a temperature was applied before, and is applied again: together it is its square", event.before)

@@ -1,6 +1,10 @@
 """XE401: padding is trained as if it were data."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.frameworks.losses import reduction
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Const, Tensor
 
 RULE = Rule(
     code="XE401",
@@ -81,3 +85,21 @@ def step(sentences):
 A loss without reduction that is multiplied by a mask ignores the padding too and is not reported. Targets that a data
 loader pads in another file are seen only if that file is checked as well.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """A padded target → a loss that does not ignore the padding."""
+    y, loss = event.target, event.loss
+    if loss.family != "softmax" or not isinstance(y, Tensor) or reduction(event) == "none":
+        return None
+    fill = next((mark.removeprefix("padded with ") for mark in y.marks if mark.startswith("padded with ")), None)
+    if fill is None:
+        return None
+    said = event.options.get("ignore_index", Const(-100))
+    if not isinstance(said, Const) or f"{said.value:g}" == fill:
+        return None
+    return Verdict(
+        f"the target was padded with {fill}, and {loss.name} ignores {said.value}: padding is trained as a class",
+        y.trail,
+    )

@@ -1,6 +1,9 @@
 """XE402: ignore_index is the id of a real class."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Tensor, constant
 
 RULE = Rule(
     code="XE402",
@@ -58,3 +61,20 @@ def step(texts):
 Class 0 may be a place that was kept free for padding or “nothing to learn”. It is reported only where the file shows
 that the id is used: a list of class names that starts with a real one, or an end token that doubles as padding.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """One of two classes is ignored."""
+    x = event.prediction
+    ignored = constant(event.options.get("ignore_index"))
+    if (
+        not isinstance(ignored, int)
+        or not isinstance(x, Tensor)
+        or x.n_classes is None
+        or event.loss.family != "softmax"
+    ):
+        return None
+    if x.n_classes != 2 or not 0 <= ignored < 2:
+        return None
+    return Verdict(f"ignore_index={ignored} is one of the two classes: no row of it is ever trained", x.trail)

@@ -1,6 +1,10 @@
 """XE403: unlabelled pixels or rows are given a class."""
 
-from xent.lint.rule import Reference, Rule
+import re
+
+from xent.lint.events import Remapped
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
 
 RULE = Rule(
     code="XE403",
@@ -60,3 +64,16 @@ def step(images, masks):
 In a mask of two values 255 is often the foreground itself (`mask == 255` → 1); that is not reported. Where everything
 unlabelled is known to be background, rewriting is right: say so with `# noqa: XE403`.""",
 )
+
+
+_LABELS = re.compile(r"label|mask|target|gt|truth|seg|annot", re.I)
+
+
+@RULE.on(Remapped)
+def check(event: Remapped, seen: Seen) -> Verdict | None:
+    """Unlabelled pixels become background."""
+    if event.old not in (255, -1, -100) or event.new != 0 or not _LABELS.search(event.name):
+        return None
+    return Verdict(
+        f"{event.old} marks what nobody labelled; as 0 it is trained as the first class: give it to ignore_index instead"
+    )

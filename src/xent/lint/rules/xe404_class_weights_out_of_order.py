@@ -1,6 +1,9 @@
 """XE404: class weights in another order, or of another length, than the classes."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Link, Object, Seq, Tensor
 
 RULE = Rule(
     code="XE404",
@@ -68,3 +71,26 @@ Whether a literal list of weights is in the right order cannot be seen, only whe
 A class that is absent from the labels is missing in `value_counts()` too; `np.bincount(labels, minlength=K)` keeps its
 place.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Class weights of another number, or in another order, than the classes."""
+    weight, x = event.options.get("weight"), event.prediction
+    if not isinstance(weight, Object) or event.loss.family != "softmax":
+        return None
+    if weight.name == "?by appearance":
+        trail = Link("value_counts sorts by frequency", weight.module, weight.node)
+        return Verdict(
+            "the class weights are in the order of their frequency, not of the class indices: sort_index()", trail
+        )
+    numbers = weight.args[0] if weight.name == "?numbers" and weight.args else None
+    if (
+        isinstance(numbers, Seq)
+        and numbers.exact
+        and isinstance(x, Tensor)
+        and x.n_classes not in (None, len(numbers.items))
+    ):
+        trail = Link(f"{len(numbers.items)} weights", weight.module, weight.node, x.trail)
+        return Verdict(f"{len(numbers.items)} class weights for {x.n_classes} classes", trail)
+    return None

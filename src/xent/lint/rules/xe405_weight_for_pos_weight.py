@@ -1,6 +1,9 @@
 """XE405: weight where pos_weight is meant."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Link, Object, Seq, constant
 
 RULE = Rule(
     code="XE405",
@@ -46,3 +49,24 @@ def step(features, labels):
 A weight for each row or each label column is what `weight` is for and is not reported. Weighted positives make the
 outputs too high as probabilities; undo it before they are read, or move the threshold instead.""",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """One number as the weight of both answers."""
+    weight = event.options.get("weight")
+    if (
+        event.loss.family != "sigmoid"
+        or event.loss.takes != "logits"
+        or not isinstance(weight, Object)
+        or weight.name != "?numbers"
+    ):
+        return None
+    numbers = weight.args[0]
+    items = numbers.items if isinstance(numbers, Seq) else (numbers,)
+    if len(items) != 1 or constant(items[0]) in (1, 1.0):
+        return None
+    trail = Link("one weight for all", weight.module, weight.node)
+    return Verdict(
+        f"weight scales the loss of both answers alike; to weigh the positives {event.loss.name} has pos_weight", trail
+    )

@@ -1,6 +1,9 @@
 """XE406: label smoothing together with strong class weights."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Link, Object, Seq, constant
 
 RULE = Rule(
     code="XE406",
@@ -54,3 +57,31 @@ def step(features, labels):
     ),
     unsure="Weights that are computed from data are not known before a run and are not reported.",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """Smoothing whose share of a heavy class outweighs the label's own."""
+    weight, smoothing = event.options.get("weight"), constant(event.options.get("label_smoothing"))
+    if (
+        not isinstance(smoothing, float)
+        or not 0 < smoothing < 1
+        or not isinstance(weight, Object)
+        or weight.name != "?numbers"
+    ):
+        return None
+    numbers = weight.args[0]
+    values = [constant(item) for item in numbers.items] if isinstance(numbers, Seq) and numbers.exact else []
+    weights = [float(value) for value in values if isinstance(value, int | float)]
+    if len(weights) < 2 or len(weights) != len(values):
+        return None
+    share = smoothing / len(weights)
+    heavy = max(range(len(weights)), key=weights.__getitem__)
+    for label, own in enumerate(weights):
+        if share * weights[heavy] > (1 - smoothing + share) * own:
+            trail = Link(f"weights {weights}", weight.module, weight.node)
+            return Verdict(
+                f"with label_smoothing={smoothing} and these weights the loss of class {label} is least where class {heavy} is predicted",
+                trail,
+            )
+    return None

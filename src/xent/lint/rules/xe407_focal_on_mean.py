@@ -1,6 +1,9 @@
 """XE407: the focal factor is applied to a loss that is already averaged."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Exponential
+from xent.lint.evidence import Seen
+from xent.lint.frameworks.losses import reduction
+from xent.lint.rule import Reference, Rule, Verdict
 
 RULE = Rule(
     code="XE407",
@@ -61,3 +64,25 @@ def step(images, labels):
 With class weights `exp(-ce)` is no probability even row by row: it is p to the power of the weight. Take p from the
 unweighted loss.""",
 )
+
+
+@RULE.on(Exponential)
+def check(event: Exponential, seen: Seen) -> Verdict | None:
+    """exp(−loss) of an averaged loss: no row's probability."""
+    loss = event.loss
+    if (
+        "negated" not in loss.marks
+        or "averaged" not in loss.marks
+        or loss.call is None
+        or loss.call.loss.family not in ("softmax", "sigmoid")
+    ):
+        return None
+    if "averaged" not in loss.marks and reduction(loss.call) == "none":
+        return None
+    place = loss.call
+    return Verdict(
+        f"{place.loss.name} is averaged over rows already, so exp(−loss) is no row's probability: say reduction='none'",
+        loss.trail,
+        node=place.node,
+        module=place.module,
+    )

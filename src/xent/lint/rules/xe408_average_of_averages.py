@@ -1,6 +1,8 @@
 """XE408: averages over unequal numbers are averaged again."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Backward
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
 
 RULE = Rule(
     code="XE408",
@@ -61,3 +63,19 @@ def step(micro_batches):
 Micro-batches of equal size and without ignored rows have equal counts, and dividing by their number is right; that is
 not reported. Weighting every document alike, long or short, may be meant.""",
 )
+
+
+@RULE.on(Backward)
+def check(event: Backward, seen: Seen) -> Verdict | None:
+    """Micro-batches of unlike numbers of valid targets, each averaged by itself."""
+    call = event.loss.call
+    if (
+        "over accumulation" not in event.loss.marks
+        or call is None
+        or not {"ignore_index", "weight"} & set(call.options)
+    ):
+        return None
+    return Verdict(
+        f"{call.loss.name} averages over the targets that count, of which each micro-batch has another number: sum, and divide once",
+        event.loss.trail,
+    )

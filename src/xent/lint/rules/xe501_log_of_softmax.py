@@ -1,6 +1,9 @@
 """XE501: the logarithm of a softmax."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Logarithm
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind
 
 RULE = Rule(
     code="XE501",
@@ -49,3 +52,13 @@ def step(images, labels):
         ),
     ),
 )
+
+
+@RULE.on(Logarithm)
+def check(event: Logarithm, seen: Seen) -> Verdict | None:
+    """log(softmax)."""
+    if event.of.kind is not Kind.SOFTMAX or event.of.softened or "classical" in event.of.marks:
+        return None
+    return Verdict(
+        "log(softmax(x)) is −inf where the probability rounds to 0: log_softmax(x) is exact everywhere", event.of.trail
+    )

@@ -1,6 +1,9 @@
 """XE502: the logarithm of a sigmoid."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Logarithm
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind
 
 RULE = Rule(
     code="XE502",
@@ -47,3 +50,13 @@ def ranking_loss(preferred, rejected):
         ),
     ),
 )
+
+
+@RULE.on(Logarithm)
+def check(event: Logarithm, seen: Seen) -> Verdict | None:
+    """log(sigmoid)."""
+    if event.of.kind is not Kind.SIGMOID or event.of.softened or "classical" in event.of.marks:
+        return None
+    return Verdict(
+        "log(sigmoid(x)) is −inf where the probability rounds to 0: logsigmoid(x) is exact everywhere", event.of.trail
+    )

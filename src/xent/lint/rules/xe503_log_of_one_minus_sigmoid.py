@@ -1,6 +1,9 @@
 """XE503: the logarithm of one minus a sigmoid."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Logarithm
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind
 
 RULE = Rule(
     code="XE503",
@@ -51,3 +54,13 @@ def critic_loss(real, fake):
         ),
     ),
 )
+
+
+@RULE.on(Logarithm)
+def check(event: Logarithm, seen: Seen) -> Verdict | None:
+    """log(1 − sigmoid)."""
+    if event.of.kind is not Kind.NOT_SIGMOID or event.of.softened or "classical" in event.of.marks:
+        return None
+    return Verdict(
+        "log(1 − sigmoid(x)) is −inf from x = 17 on in float32: logsigmoid(−x) is exact everywhere", event.of.trail
+    )

@@ -1,6 +1,8 @@
 """XE504: a small number is added to a probability before its logarithm."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Logarithm
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
 
 RULE = Rule(
     code="XE504",
@@ -55,3 +57,14 @@ def step(user, bought, other):
 In an entropy the term is p ln(p + ε), and p makes up for the lost gradient; there the number is harmless in float32.
 Where only probabilities are at hand and no logits, adding a small number is the best that can be done.""",
 )
+
+
+@RULE.on(Logarithm)
+def check(event: Logarithm, seen: Seen) -> Verdict | None:
+    """log(p + ε), or of p clamped."""
+    if not event.of.softened or "classical" in event.of.marks:
+        return None
+    return Verdict(
+        "a small constant bounds the loss and stops the gradient where the error is largest: take the logarithm of the logits' own form",
+        event.of.trail,
+    )

@@ -1,6 +1,8 @@
 """XE505: a softmax by hand that does not subtract the maximum."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Normalised
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
 
 RULE = Rule(
     code="XE505",
@@ -47,3 +49,13 @@ def predict(features, weights):
         ),
     ),
 )
+
+
+@RULE.on(Normalised)
+def check(event: Normalised, seen: Seen) -> Verdict | None:
+    """exp(x) / sum(exp(x))."""
+    if event.shifted:
+        return None
+    return Verdict(
+        "exp overflows from 89 on in float32, and the quotient is NaN: use softmax, or subtract the maximum first"
+    )

@@ -1,6 +1,10 @@
 """XE601: a metric with a probability threshold is given logits."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import LossCall
+from xent.lint.evidence import Seen
+from xent.lint.frameworks.sklearn import threshold_of
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
     code="XE601",
@@ -63,3 +67,21 @@ model.compile(
     ),
     unsure="A comparison of logits with .5 by hand is XE308.",
 )
+
+
+@RULE.on(LossCall)
+def check(event: LossCall, seen: Seen) -> Verdict | None:
+    """A Keras metric with its threshold of 0.5 beside a loss of logits."""
+    x = event.prediction
+    if (
+        event.loss.takes != "logits"
+        or event.loss.family != "sigmoid"
+        or not isinstance(x, Tensor)
+        or x.kind is not Kind.LOGITS
+    ):
+        return None
+    if not any(threshold_of(metric) == 0.5 for metric in event.metrics):
+        return None
+    return Verdict(
+        "the accuracy compares logits with 0.5, the threshold of a probability: BinaryAccuracy(threshold=0.0)", x.trail
+    )

@@ -1,6 +1,8 @@
 """XE602: shapes (N, 1) and (N,) that broadcast to (N, N)."""
 
-from xent.lint.rule import Reference, Rule
+from xent.lint.events import Broadcast
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
 
 RULE = Rule(
     code="XE602",
@@ -55,3 +57,9 @@ def accuracy():
 A table of all pairs may be meant (distances, contrastive labels). It is reported only where a metric or a loss takes
 its mean or its sum.""",
 )
+
+
+@RULE.on(Broadcast)
+def check(event: Broadcast, seen: Seen) -> Verdict | None:
+    """(n, 1) and (n,) make (n, n)."""
+    return Verdict("shapes (n, 1) and (n,) broadcast to (n, n): every row meets every other", event.left.trail)

@@ -1,6 +1,11 @@
 """XE603: the perplexity of a loss that is not the mean negative log-likelihood in nats."""
 
-from xent.lint.rule import Reference, Rule
+import math
+
+from xent.lint.events import Exponential
+from xent.lint.evidence import Seen
+from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.values import constant
 
 RULE = Rule(
     code="XE603",
@@ -60,3 +65,30 @@ def perplexity(tokens):
         ),
     ),
 )
+
+
+@RULE.on(Exponential)
+def check(event: Exponential, seen: Seen) -> Verdict | None:
+    """A perplexity of a loss that is no plain negative log-likelihood, or to the wrong base."""
+    loss = event.loss
+    if "negated" in loss.marks or loss.call is None or loss.call.loss.family != "softmax":
+        return None
+    bits, natural = "in bits" in loss.marks, math.isclose(event.base, math.e)
+    if bits == natural:
+        unit, base = ("bits", "2") if bits else ("nats", "e")
+        return Verdict(f"the loss is in {unit}: its perplexity is {base} to the loss", loss.trail)
+    smoothing = constant(loss.call.options.get("label_smoothing"))
+    if isinstance(smoothing, int | float) and smoothing > 0:
+        return Verdict(
+            "the loss is smoothed: its exponential is no perplexity; take the plain cross-entropy", loss.trail
+        )
+    weight = loss.call.options.get("weight")
+    if weight is not None and constant(weight) is None and weight is not None and not _none(weight):
+        return Verdict(
+            "the loss is weighted by class: its exponential is no perplexity; take the plain cross-entropy", loss.trail
+        )
+    return None
+
+
+def _none(value: object) -> bool:
+    return getattr(value, "value", 0) is None

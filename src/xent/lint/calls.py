@@ -1,0 +1,235 @@
+"""Calls: of functions and classes of the tree, of libraries' functions and layers, and of what wraps them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from xent.lint.frameworks import libraries
+from xent.lint.frameworks.site import Site
+from xent.lint.machine import DEPTH, Frame
+from xent.lint.objects import Objects
+from xent.lint.values import (
+    NONE,
+    UNKNOWN,
+    Choice,
+    Class,
+    Const,
+    External,
+    Function,
+    Kind,
+    Link,
+    Mapping,
+    Method,
+    Object,
+    Partial,
+    Scope,
+    Seq,
+    Tensor,
+    Unknown,
+    Value,
+    constant,
+    join,
+    seq,
+)
+
+
+class Calls(Objects):
+    """Calls of everything."""
+
+    def call(self, function: Value, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """Return what a call gives."""
+        self.tick()
+        if isinstance(function, Function):
+            return self.run(function, args, kwargs, node)
+        if isinstance(function, Object):
+            return self._call_object(function, args, kwargs, node)
+        if isinstance(function, External):
+            if function.name.startswith("builtins."):
+                return self.builtin(function.name.removeprefix("builtins."), args, kwargs, node)
+            return libraries.call(Site(self, args, dict(kwargs), node), function.name)
+        if isinstance(function, Class):
+            return self.instantiate(function, args, kwargs, node)
+        if isinstance(function, Method):
+            return self._call_method(function, args, kwargs, node)
+        if isinstance(function, Partial):
+            return self._call_partial(function, args, kwargs, node)
+        if isinstance(function, Choice):
+            found = [self.call(option, args, kwargs, node) for option in function.options]
+            value = found[0]
+            for other in found[1:]:
+                value = join(value, other)
+            return value
+        return UNKNOWN
+
+    def _call_object(self, this: Object, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        if this.cls is None:
+            return libraries.apply(Site(self, args, kwargs, node), this)
+        for name in ("forward", "call", "__call__"):
+            for cls in this.cls.line_up():
+                found = cls.names.get(name)
+                if isinstance(found, Function):
+                    self.ready(this)
+                    if name == "call" and "training" in kwargs:
+                        kwargs = (
+                            {k: v for k, v in kwargs.items() if k != "training"}
+                            if not _takes(found, "training")
+                            else kwargs
+                        )
+                    return self.run(found.bind(this), args, kwargs, node)
+        self.ready(this)
+        if isinstance(this.attrs.get("?outputs"), Value):
+            value: Value = this.attrs["?outputs"]
+            return value
+        for library in this.cls.libraries():
+            if library not in ("object", "torch.nn.Module"):
+                site = Site(self, args, kwargs, node)
+                options = this.attrs.get("?options")
+                if isinstance(options, dict):
+                    this = Object(None, library, (), options, this.module, this.node)
+                return libraries.apply(site, this, library)
+        return UNKNOWN
+
+    def _call_method(self, method: Method, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        base, name = method.base, method.name
+        if isinstance(base, Mapping):
+            return self._call_mapping(base, name, args, node)
+        if isinstance(base, Const):
+            return UNKNOWN
+        return libraries.method(Site(self, args, dict(kwargs), node), base, name)
+
+    def _call_mapping(self, base: Mapping, name: str, args: Sequence[Value], node: ast.AST) -> Value:
+        if name in ("get", "pop", "setdefault") and args:
+            found = self.item(base, args[0])
+            if isinstance(found, Unknown) and len(args) > 1 and ... not in base.store and isinstance(args[0], Const):
+                return args[1]
+            return found
+        if name == "update" and args and isinstance(args[0], Mapping):
+            for key, value in args[0].store.items():
+                self.write(base.store, key, value)
+        if name == "items":
+            return seq(
+                [seq([Const(k), v], mutable=False) for k, v in base.store.items() if k is not ...],
+                ... not in base.store,
+            )
+        if name == "values":
+            return seq([v for k, v in base.store.items() if k is not ...], ... not in base.store)
+        if name == "keys":
+            return seq([Const(k) for k in base.store if k is not ...], ... not in base.store)
+        return base if name == "copy" else UNKNOWN
+
+    def _call_partial(self, partial: Partial, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        if partial.how.startswith("drop"):
+            return self.call(partial.function, list(args)[int(partial.how[-1]) :], kwargs, node)
+        value = self.call(partial.function, (*partial.args, *args), {**partial.kwargs, **kwargs}, node)
+        if partial.how == "grad":
+            return UNKNOWN
+        if partial.how == "value_and_grad":
+            return seq([value, UNKNOWN], mutable=False)
+        return value
+
+    def run(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """Evaluate the body of a function of the tree."""
+        if len(self.frames) > DEPTH or self.running(function.node) > 1:
+            return UNKNOWN
+        names = self.bind(function, args, kwargs)
+        self.evaluated.add(function.node)
+        self.frames.append(Frame(function.module, Scope(names, function.scope), function, function.bound))
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return self.evaluate(function.node.body)
+            self.body(function.node.body)
+            returned = self.frame.returned
+        finally:
+            self.frames.pop()
+        if not returned:
+            return NONE
+        value = self._returned(function, *returned[0])
+        for other in returned[1:]:
+            value = join(value, self._returned(function, *other))
+        return value
+
+    def body(self, statements: Sequence[ast.stmt]) -> bool:
+        """Run statements; whether the flow comes out at their end."""
+        raise NotImplementedError
+
+    def _returned(self, function: Function, value: Value, node: ast.AST) -> Value:
+        if isinstance(value, Tensor) and value.trail is not None:
+            return value.but(trail=Link(f"{function.name} returns it", function.module, node, value.trail))
+        if isinstance(value, Seq) and not value.mutable and any(isinstance(item, Tensor) for item in value.items):
+            return seq([self._returned(function, item, node) for item in value.items], value.exact, mutable=False)
+        return value
+
+    def builtin(self, name: str, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """Call a function that is built into Python."""
+        first = args[0] if args else UNKNOWN
+        if name == "super":
+            return self._super(args)
+        if name == "getattr" and len(args) >= 2 and isinstance(args[1], Const) and isinstance(args[1].value, str):
+            found = self.attribute(first, args[1].value, node)
+            return found if not isinstance(found, Method) or len(args) < 3 else UNKNOWN
+        if name == "setattr" and len(args) == 3 and isinstance(first, Object) and isinstance(args[1], Const):
+            self.write(first.attrs, args[1].value, args[2])
+            return NONE
+        if name in ("list", "tuple"):
+            if isinstance(first, Seq):
+                return seq(first.items, first.exact, name == "list")
+            children = first.attrs.get("?children") if isinstance(first, Object) else None
+            if isinstance(children, Seq):
+                return seq(children.items, children.exact)
+            return seq(()) if not args else UNKNOWN
+        if name == "dict":
+            if isinstance(first, Mapping):
+                return Mapping({**first.store, **kwargs})
+            return Mapping(dict(kwargs)) if not args else UNKNOWN
+        if name == "enumerate" and isinstance(first, Seq):
+            return seq([seq([Const(i), item], mutable=False) for i, item in enumerate(first.items)], first.exact)
+        if name == "zip" and args and all(isinstance(arg, Seq) for arg in args):
+            rows = zip(*(arg.items for arg in args if isinstance(arg, Seq)), strict=False)
+            return seq([seq(row, mutable=False) for row in rows], all(isinstance(a, Seq) and a.exact for a in args))
+        if name == "len" and isinstance(first, Seq) and first.exact:
+            return Const(len(first.items))
+        if name in ("float", "int") and isinstance(first, Tensor):
+            return first if first.kind is Kind.LOSS else UNKNOWN
+        if name == "sum":
+            if (
+                isinstance(first, Seq)
+                and first.items
+                and isinstance(first.items[0], Tensor)
+                and first.items[0].kind is Kind.LOSS
+            ):
+                return first.items[0]
+            return (
+                libraries.method(Site(self, args[1:], kwargs, node), first, "sum")
+                if isinstance(first, Tensor)
+                else UNKNOWN
+            )
+        if name == "round" and isinstance(first, Tensor):
+            return libraries.method(Site(self, (), {}, node), first, "round")
+        if name == "isinstance" and len(args) == 2:
+            return self._isinstance(first, args[1])
+        if name in ("str", "int", "float", "bool") and isinstance(constant(first), str | int | float) and not kwargs:
+            return Const(bool(constant(first))) if name == "bool" else first
+        return UNKNOWN
+
+    def _isinstance(self, value: Value, kind: Value) -> Value:
+        if isinstance(kind, External) and kind.name in ("tuple", "list", "dict") and isinstance(value, Tensor | Object):
+            return Const(False)
+        if isinstance(kind, Class) and isinstance(value, Object) and value.cls is not None:
+            return Const(kind in value.cls.line_up())
+        return UNKNOWN
+
+    def _super(self, args: Sequence[Value]) -> Value:
+        from xent.lint.objects import Super
+
+        if len(args) == 2 and isinstance(args[0], Class):
+            return Super(args[1], args[0])
+        for frame in reversed(self.frames):
+            if frame.function is not None and frame.function.owner is not None and frame.this is not None:
+                return Super(frame.this, frame.function.owner)
+        return UNKNOWN
+
+
+def _takes(function: Function, name: str) -> bool:
+    given = function.node.args
+    return given.kwarg is not None or any(a.arg == name for a in (*given.args, *given.kwonlyargs))

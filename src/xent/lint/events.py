@@ -1,0 +1,136 @@
+"""What the rules look at: the places of a program where a value meets a loss, an activation, a logarithm, a threshold.
+
+The interpreter meets them in the order of the program's flow; each rule asks for the kinds of event that concern it.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from xent.lint.values import Link, Object, Tensor, Value
+
+if TYPE_CHECKING:
+    from xent.lint.project import Module
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a library's loss is and wants.
+
+    ``takes``: logits, log_probs or probs; ``family``: softmax (one class of several) or sigmoid (each by itself).
+    ``parameters``: the names of its arguments in order, as a function and, for a class, as the class is made.
+    """
+
+    name: str
+    library: str
+    takes: str
+    family: str
+    prediction: str = "input"
+    target: str = "target"
+    parameters: tuple[str, ...] = ("input", "target")
+    reduction: str | None = "mean"
+    index: bool = True  # whether class indices are taken as targets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """Where something happens."""
+
+    module: Module
+    node: ast.AST
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossCall(Event):
+    """A prediction and a target meet in a loss; ``options`` are its other arguments, ``maker`` the loss object."""
+
+    loss: Loss
+    prediction: Value
+    target: Value | None
+    options: dict[str, Value] = field(default_factory=dict)
+    maker: Object | None = None
+    metrics: tuple[Value, ...] = ()
+    within: str = ""  # the function that the call stands in
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Activation(Event):
+    """A softmax or its like is applied: ``name`` of it, the value it is given, and the axis, None if not said."""
+
+    name: str
+    given: Value
+    axis: int | None
+    axis_said: bool
+    result: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Logarithm(Event):
+    """The logarithm of a value is taken."""
+
+    of: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normalised(Event):
+    """Exponentials are divided by their sum: a softmax by hand; ``shifted`` if the maximum was subtracted before."""
+
+    shifted: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Threshold(Event):
+    """A value is compared with a number, or rounded (``at`` 0.5)."""
+
+    value: Tensor
+    at: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backward(Event):
+    """A loss is differentiated."""
+
+    loss: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Divided(Event):
+    """A value is divided by a temperature that it was divided by before."""
+
+    value: Tensor
+    before: Link
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reshaped(Event):
+    """A view or reshape puts the class axis where the numbers of it are not."""
+
+    value: Tensor
+    how: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Broadcast(Event):
+    """Two values of shapes (n, 1) and (n,) meet in an arithmetic operation, a comparison or a loss."""
+
+    left: Tensor
+    right: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exponential(Event):
+    """A base is raised to a loss: a perplexity. ``base`` is e or 2, ``factor`` what it was divided by (ln 2) or 1."""
+
+    loss: Tensor
+    base: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remapped(Event):
+    """Some ids of a label are set to another: ``labels[labels == 255] = 0``."""
+
+    name: str
+    old: int
+    new: int

@@ -1,0 +1,503 @@
+"""Expressions: names, literals, arithmetic, subscripts, comprehensions."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from typing import Any
+
+from xent.lint.calls import Calls
+from xent.lint.events import Divided, Normalised, Threshold
+from xent.lint.frameworks.losses import meet_shapes
+from xent.lint.frameworks.site import Site
+from xent.lint.values import (
+    NONE,
+    UNKNOWN,
+    Class,
+    Const,
+    External,
+    Function,
+    Kind,
+    Link,
+    Mapping,
+    Method,
+    Object,
+    Scope,
+    Seq,
+    Tensor,
+    Unknown,
+    Value,
+    constant,
+    join,
+    known,
+    seq,
+)
+
+_TEMPERATURE = re.compile(
+    r"^(self\.)?(\w+\.)*(T|tau|temp|temperature|.*_temperature|temperature_.*|tau_.*|kd_temp)$", re.I
+)
+_FOLD: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.FloorDiv: lambda a, b: a // b,
+    ast.Div: lambda a, b: a / b,
+}
+
+
+class Expressions(Calls):
+    """What each kind of expression holds."""
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """Return what an expression holds."""
+        self.tick()
+        handler = _HANDLERS.get(type(node))
+        if handler is None:
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.expr):
+                    self.evaluate(child)
+            return UNKNOWN
+        return handler(self, node)
+
+    def _constant(self, node: ast.Constant) -> Value:
+        return Const(node.value) if node.value is not None else NONE
+
+    def _name(self, node: ast.Name) -> Value:
+        return self.lookup(node.id)
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        base = self.evaluate(node.value)
+        if node.attr in ("data",) and isinstance(base, Tensor):
+            return base.but(detached=Link(".data is cut off from the graph", self.module, node, base.trail))
+        if node.attr == "T" and isinstance(base, Tensor):
+            return base.but(class_axis=None, axis=None)
+        value = self.attribute(base, node.attr, node)
+        if isinstance(value, Method) and isinstance(value.base, Object) and value.base.name == "?output":
+            return UNKNOWN
+        return value
+
+    def _call_expression(self, node: ast.Call) -> Value:
+        function = self.evaluate(node.func)
+        args: list[Value] = []
+        for arg in node.args:
+            if isinstance(arg, ast.Starred):
+                value = self.evaluate(arg.value)
+                children = value.attrs.get("?children") if isinstance(value, Object) else value
+                if isinstance(children, Seq) and (children.items or children.exact):
+                    args.extend(children.items)
+                    if not children.exact and isinstance(function, External) and function.name.endswith("Sequential"):
+                        args.insert(0, UNKNOWN)
+                else:
+                    args.append(UNKNOWN)
+            else:
+                args.append(self.evaluate(arg))
+        kwargs: dict[str, Value] = {}
+        for keyword in node.keywords:
+            value = self.evaluate(keyword.value)
+            if keyword.arg is not None:
+                kwargs[keyword.arg] = value
+            elif isinstance(value, Mapping):
+                kwargs.update({key: v for key, v in value.store.items() if isinstance(key, str)})
+        return self.call(function, args, kwargs, node)
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        return Function(node, self.module, self.frame.scope)
+
+    def _tuple(self, node: ast.Tuple | ast.List) -> Value:
+        items: list[Value] = []
+        exact = True
+        for element in node.elts:
+            if isinstance(element, ast.Starred):
+                value = self.evaluate(element.value)
+                children = value.attrs.get("?children") if isinstance(value, Object) else value
+                if isinstance(children, Seq):
+                    items.extend(children.items)
+                    exact = exact and children.exact
+                else:
+                    items.append(UNKNOWN)
+                    exact = False
+            else:
+                items.append(self.evaluate(element))
+        return seq(items, exact, isinstance(node, ast.List))
+
+    def _dict(self, node: ast.Dict) -> Value:
+        store: dict[Any, Any] = {}
+        for key, expression in zip(node.keys, node.values, strict=True):
+            value = self.evaluate(expression)
+            if key is None:
+                store.update(value.store if isinstance(value, Mapping) else {...: UNKNOWN})
+                continue
+            name = self.evaluate(key)
+            if isinstance(name, Const) and isinstance(name.value, str | int | bool | float | None):
+                store[name.value] = value
+            else:
+                store[...] = UNKNOWN
+        return Mapping(store)
+
+    def _either(self, node: ast.IfExp) -> Value:
+        test = self.truth(self.evaluate(node.test))
+        if test is not None:
+            return self.evaluate(node.body if test else node.orelse)
+        return join(self.evaluate(node.body), self.evaluate(node.orelse))
+
+    def _bool(self, node: ast.BoolOp) -> Value:
+        for position, each in enumerate(node.values):
+            value = self.evaluate(each)
+            test = self.truth(value)
+            last = position == len(node.values) - 1
+            if last or (test is (not isinstance(node.op, ast.And)) and test is not None):
+                return value
+            if test is None:
+                for rest in node.values[position + 1 :]:
+                    self.evaluate(rest)
+                return UNKNOWN
+        return UNKNOWN
+
+    def truth(self, value: Value) -> bool | None:
+        """Return whether a condition holds, or None where that depends."""
+        if isinstance(value, Const):
+            return bool(value.value)
+        if isinstance(value, Object | Function | Class | Tensor):
+            return None if isinstance(value, Tensor) or (isinstance(value, Object) and value.cls is not None) else True
+        return None
+
+    def _unary(self, node: ast.UnaryOp) -> Value:
+        value = self.evaluate(node.operand)
+        if isinstance(node.op, ast.Not):
+            test = self.truth(value)
+            return UNKNOWN if test is None else Const(not test)
+        number = constant(value)
+        if isinstance(node.op, ast.USub) and isinstance(number, int | float):
+            return Const(-number)
+        if isinstance(value, Tensor) and isinstance(node.op, ast.USub):
+            if value.kind is Kind.LOSS:
+                return value.but(marks=value.marks ^ {"negated"})
+            return Tensor(Kind.ANY, rank=value.rank)
+        return UNKNOWN
+
+    def _compare(self, node: ast.Compare) -> Value:
+        left = self.evaluate(node.left)
+        rights = [self.evaluate(right) for right in node.comparators]
+        right = rights[0]
+        if len(rights) > 1:
+            return UNKNOWN
+        operator = node.ops[0]
+        if isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
+            for value, other in ((left, right), (right, left)):
+                number = constant(other)
+                if isinstance(value, Tensor) and isinstance(number, float):
+                    self.emit(Threshold(self.module, node, value, number))
+                    return Tensor(Kind.ANY, rank=value.rank, classes=value.classes, marks=value.marks | {"thresholded"})
+        if isinstance(operator, ast.Eq):
+            meet_shapes(self.site(node), _column(left), _column(right))
+        if isinstance(operator, ast.Is | ast.IsNot) and isinstance(right, Const) and right.value is None:
+            if isinstance(left, Const):
+                return Const((left.value is None) == isinstance(operator, ast.Is))
+            if known(left):
+                return Const(isinstance(operator, ast.IsNot))
+            return UNKNOWN
+        if isinstance(left, Const) and isinstance(right, Const):
+            if isinstance(operator, ast.Eq | ast.Is):
+                return Const(left.value == right.value)
+            if isinstance(operator, ast.NotEq | ast.IsNot):
+                return Const(left.value != right.value)
+            if isinstance(left.value, int | float) and isinstance(right.value, int | float):
+                orders = {ast.Gt: left.value > right.value, ast.Lt: left.value < right.value}
+                orders |= {ast.GtE: left.value >= right.value, ast.LtE: left.value <= right.value}
+                if type(operator) in orders:
+                    return Const(orders[type(operator)])
+        if isinstance(operator, ast.In | ast.NotIn) and isinstance(left, Const) and isinstance(right, Seq | Mapping):
+            names = [constant(v) for v in right.items] if isinstance(right, Seq) else list(right.store)
+            certain = right.exact if isinstance(right, Seq) else ... not in right.store
+            if certain and all(name is not None for name in names):
+                return Const((left.value in names) == isinstance(operator, ast.In))
+        return UNKNOWN
+
+    def site(self, node: ast.AST) -> Site:
+        """Return a place in the program as libraries' functions see it."""
+        return Site(self, (), {}, node)
+
+    # ---- arithmetic
+
+    def _binary(self, node: ast.BinOp) -> Value:
+        return self.arithmetic(
+            node.op, self.evaluate(node.left), self.evaluate(node.right), node, node.left, node.right
+        )
+
+    def arithmetic(self, op: ast.operator, left: Value, right: Value, node: ast.AST, a: ast.expr, b: ast.expr) -> Value:
+        """Return what an arithmetic operation gives."""
+        x, y = constant(left), constant(right)
+        for value in (left, right):
+            if isinstance(value, Object) and value.name == "?by appearance":
+                return value
+        numbers = isinstance(x, int | float) and isinstance(y, int | float)
+        if numbers and type(op) in _FOLD and not (y == 0 and isinstance(op, ast.Div | ast.FloorDiv)):
+            return Const(_FOLD[type(op)](x, y))
+        if isinstance(op, ast.Add) and isinstance(left, Seq) and isinstance(right, Seq):
+            return seq((*left.items, *right.items), left.exact and right.exact, left.mutable)
+        if isinstance(op, ast.Mult) and isinstance(left, Seq) and isinstance(y, int):
+            return seq(left.items * min(y, 8), left.exact and y <= 8)
+        if (
+            isinstance(op, ast.Pow)
+            and isinstance(right, Tensor)
+            and right.kind is Kind.LOSS
+            and isinstance(x, int | float)
+        ):
+            from xent.lint.events import Exponential
+
+            self.emit(Exponential(self.module, node, right, float(x)))
+            return UNKNOWN
+        if isinstance(left, Tensor) and isinstance(right, Tensor):
+            return self._of_two(op, left, right, node)
+        if isinstance(left, Tensor):
+            return self._with_number(op, left, right, node, b)
+        if isinstance(right, Tensor):
+            return self._number_with(op, left, right, node)
+        if isinstance(op, ast.Div) and _TEMPERATURE.match(ast.unparse(b)) and isinstance(left, Unknown | Method):
+            return Tensor(Kind.ANY, tempered=Link(f"is divided by {ast.unparse(b)}", self.module, node))
+        if isinstance(op, ast.Sub) and isinstance(right, Unknown | Method) is False and isinstance(right, Tensor):
+            return UNKNOWN
+        return UNKNOWN
+
+    def _of_two(self, op: ast.operator, left: Tensor, right: Tensor, node: ast.AST) -> Value:
+        kinds = (left.kind, right.kind)
+        if Kind.LOSS in kinds:
+            loss = left if left.kind is Kind.LOSS else right
+            return loss.but(call=left.call if left.call is right.call or right.kind is not Kind.LOSS else loss.call)
+        if isinstance(op, ast.Div) and left.kind is Kind.EXP and right.kind is Kind.SUM_EXP and left.of == right.of:
+            self.emit(Normalised(self.module, node, "shifted" in left.marks))
+            trail = Link("exponentials over their sum are a softmax", self.module, node, left.trail)
+            return left.but(kind=Kind.SOFTMAX, trail=trail, of="")
+        if isinstance(op, ast.Sub) and right.kind is Kind.MAXIMUM:
+            return left.but(marks=left.marks | {"shifted"})
+        meet_shapes(self.site(node), left, right)
+        if isinstance(op, ast.Add | ast.Sub) and kinds == (Kind.LOGITS, Kind.LOGITS):
+            return left.but(origin=left.origin if left.origin is right.origin else None)
+        return Tensor(Kind.ANY, rank=left.rank if left.rank == right.rank else None)
+
+    def _with_number(self, op: ast.operator, left: Tensor, right: Value, node: ast.AST, b: ast.expr) -> Value:
+        number = constant(right)
+        if left.kind is Kind.LOSS:
+            return self._scaled_loss(op, left, number, b)
+        if isinstance(op, ast.Add) and isinstance(number, float) and 0 < number < 1e-3:
+            return left.but(softened=True)
+        if isinstance(op, ast.Add) and left.kind in (Kind.SOFTMAX, Kind.SIGMOID, Kind.NOT_SIGMOID) and _small(b):
+            return left.but(softened=True)
+        if isinstance(op, ast.Add | ast.Sub) and left.kind in (Kind.EXP, Kind.SUM_EXP):
+            return left if isinstance(op, ast.Add) else Tensor(Kind.ANY)
+        if isinstance(op, ast.Div) and _TEMPERATURE.match(ast.unparse(b)):
+            if left.tempered is not None:
+                self.emit(Divided(self.module, node, left, left.tempered))
+            return left.but(
+                kind=left.kind if left.kind is Kind.LOGITS else Kind.ANY,
+                tempered=Link(f"is divided by {ast.unparse(b)}", self.module, node, left.trail),
+            )
+        if (
+            left.kind in (Kind.LOGITS, Kind.INDEX)
+            and isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div)
+            and isinstance(number, int | float)
+        ):
+            return left
+        if left.kind is Kind.LOGITS and isinstance(op, ast.Add):
+            return left  # a bias
+        if left.kind is Kind.MAXIMUM:
+            return Tensor(Kind.ANY)
+        return Tensor(Kind.ANY, rank=left.rank)
+
+    def _scaled_loss(self, op: ast.operator, left: Tensor, number: object, b: ast.expr) -> Value:
+        text = ast.unparse(b)
+        marks = set(left.marks)
+        if isinstance(op, ast.Div):
+            if re.search(r"accum|grad_acc", text):
+                marks.add("over accumulation")
+            if re.search(r"log\(2(\.0?)?\)|LN2|ln2|0\.693", text):
+                marks.add("in bits")
+        if isinstance(op, ast.Mult) and re.search(r"log2\(|1\.442", text):
+            marks.add("in bits")
+        return left.but(marks=frozenset(marks))
+
+    def _number_with(self, op: ast.operator, left: Value, right: Tensor, node: ast.AST) -> Value:
+        number = constant(left)
+        if right.kind is Kind.LOSS:
+            return right
+        if isinstance(op, ast.Sub) and isinstance(number, int | float) and float(number) == 1.0:
+            if right.kind is Kind.SIGMOID:
+                link = Link("1 − sigmoid", self.module, node, right.trail)
+                return right.but(kind=Kind.NOT_SIGMOID, trail=link)
+            if "exp of a loss" in right.marks:
+                return right
+        if isinstance(op, ast.Sub) and right.kind is Kind.MAXIMUM:
+            return Tensor(Kind.ANY, marks=frozenset({"shifted"}))
+        if isinstance(op, ast.Add) and isinstance(number, float) and 0 < number < 1e-3:
+            return right.but(softened=True)
+        if right.kind is Kind.LOGITS and isinstance(op, ast.Add | ast.Mult):
+            return (
+                right
+                if isinstance(number, int | float) or isinstance(op, ast.Add)
+                else Tensor(Kind.ANY, rank=right.rank)
+            )
+        return Tensor(Kind.ANY, rank=right.rank)
+
+    # ---- subscripts
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        base = self.evaluate(node.value)
+        if isinstance(base, Tensor):
+            return self._slice_of_tensor(base, node.slice)
+        if isinstance(node.slice, ast.Slice):
+            return self._slice(base, node.slice)
+        key = self.evaluate(node.slice)
+        if isinstance(base, Seq | Mapping):
+            return self.item(base, key)
+        if isinstance(base, Object):
+            if base.name == "?output":
+                name = constant(key)
+                return base.attrs["logits"] if name in ("logits", 0) else UNKNOWN
+            return self.item(base, key)
+        return UNKNOWN
+
+    def _slice(self, base: Value, part: ast.Slice) -> Value:
+        children = base.attrs.get("?children") if isinstance(base, Object) else base
+        low, high, step = (
+            None if each is None else constant(self.evaluate(each)) for each in (part.lower, part.upper, part.step)
+        )
+        certain = all(
+            each is None or isinstance(value, int)
+            for each, value in ((part.lower, low), (part.upper, high), (part.step, step))
+        )
+        if isinstance(children, Seq) and children.exact and certain:
+            items = seq(children.items[low:high:step], True, children.mutable)
+            return (
+                Object(None, base.name, (), {}, base.module, base.node, {"?children": items})
+                if isinstance(base, Object)
+                else items
+            )
+        return UNKNOWN
+
+    def _slice_of_tensor(self, base: Tensor, part: ast.expr) -> Value:
+        parts = part.elts if isinstance(part, ast.Tuple) else [part]
+        values = [NONE if isinstance(each, ast.Slice) else self.evaluate(each) for each in parts]
+        picked = [isinstance(constant(v), int) and not isinstance(constant(v), bool) for v in values]
+        rank = base.rank - sum(picked) if base.rank else None
+        if any(isinstance(each, ast.Constant) and each.value is None for each in parts):
+            rank = None
+        whole = any(isinstance(each, ast.Constant) and each.value is ... for each in parts)
+        if base.kind is Kind.LOSS:
+            return base
+        at = len(parts) - 1
+        if (len(parts) > 1 and picked[-1] and base.rank in (None, 2, len(parts))) or (whole and picked[-1]):
+            return base.but(rank=rank, classes=None, class_axis=None, marks=base.marks | {"column"})
+        if (
+            len(parts) == 2
+            and not picked[0]
+            and not isinstance(parts[1], ast.Slice)
+            and base.rank in (None, 2)
+            and base.kind is not Kind.ANY
+        ):
+            return base.but(rank=None, classes=None, class_axis=None, marks=base.marks | {"column"})
+        if (
+            isinstance(parts[at], ast.Slice)
+            and len(parts) > 1
+            and parts[at].lower is not None
+            and base.rank == len(parts)
+        ):  # type: ignore[attr-defined]
+            return base.but(rank=rank, classes=None, marks=base.marks | {"part"})
+        axis = base.class_axis
+        if axis is not None and axis > 0:
+            axis -= sum(picked[:axis])
+        return base.but(
+            rank=rank, class_axis=axis, axis=None if rank != base.rank and base.axis not in (None, -1) else base.axis
+        )
+
+    # ---- comprehensions
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
+        first = node.generators[0]
+        source = self.evaluate(first.iter)
+        if (
+            len(node.generators) == 1
+            and not first.ifs
+            and isinstance(source, Seq)
+            and source.exact
+            and len(source.items) <= 24
+        ):
+            return seq([self._element(node.elt, node.generators, [item]) for item in source.items])
+        if isinstance(source, Object) and isinstance(source.attrs.get("?children"), Seq):
+            source = source.attrs["?children"]
+        item = self.item(source, UNKNOWN) if isinstance(source, Seq | Mapping) else UNKNOWN
+        return seq([self._element(node.elt, node.generators, [item])], False)
+
+    def _element(self, element: ast.expr, generators: list[ast.comprehension], items: list[Value]) -> Value:
+        self.frame.scope = Scope({}, self.frame.scope)
+        try:
+            for position, generator in enumerate(generators):
+                item = items[position] if position < len(items) else UNKNOWN
+                if position >= len(items):
+                    source = self.evaluate(generator.iter)
+                    item = self.item(source, UNKNOWN) if isinstance(source, Seq) else UNKNOWN
+                self.bind_target(generator.target, item)
+                for test in generator.ifs:
+                    self.evaluate(test)
+            return self.evaluate(element)
+        finally:
+            outer = self.frame.scope.outer
+            assert outer is not None
+            self.frame.scope = outer
+
+    def _dict_comprehension(self, node: ast.DictComp) -> Value:
+        self._element(node.value, node.generators, [])
+        return UNKNOWN
+
+    def bind_target(self, target: ast.expr, value: Value) -> None:
+        """Assign to a name, an attribute, an item, or several of them."""
+        raise NotImplementedError
+
+    def _named(self, node: ast.NamedExpr) -> Value:
+        value = self.evaluate(node.value)
+        self.bind_target(node.target, value)
+        return value
+
+    def _await(self, node: ast.Await | ast.Starred) -> Value:
+        return self.evaluate(node.value)
+
+    def _yield(self, node: ast.Yield | ast.YieldFrom) -> Value:
+        if node.value is not None:
+            self.evaluate(node.value)
+        self.frame.returned.append((UNKNOWN, node))
+        return UNKNOWN
+
+
+def _small(node: ast.expr) -> bool:
+    return bool(re.search(r"eps|tiny|small|smooth|1e-", ast.unparse(node), re.I))
+
+
+def _column(value: Value) -> Value:
+    return value
+
+
+_HANDLERS: dict[type[ast.expr], Callable[[Expressions, Any], Value]] = {
+    ast.Constant: Expressions._constant,
+    ast.Name: Expressions._name,
+    ast.Attribute: Expressions._attribute,
+    ast.Call: Expressions._call_expression,
+    ast.Lambda: Expressions._lambda,
+    ast.Tuple: Expressions._tuple,
+    ast.List: Expressions._tuple,
+    ast.Dict: Expressions._dict,
+    ast.IfExp: Expressions._either,
+    ast.BoolOp: Expressions._bool,
+    ast.UnaryOp: Expressions._unary,
+    ast.Compare: Expressions._compare,
+    ast.BinOp: Expressions._binary,
+    ast.Subscript: Expressions._subscript,
+    ast.ListComp: Expressions._comprehension,
+    ast.SetComp: Expressions._comprehension,
+    ast.GeneratorExp: Expressions._comprehension,
+    ast.DictComp: Expressions._dict_comprehension,
+    ast.NamedExpr: Expressions._named,
+    ast.Await: Expressions._await,
+    ast.Starred: Expressions._await,
+    ast.Yield: Expressions._yield,
+    ast.YieldFrom: Expressions._yield,
+}

@@ -1,0 +1,469 @@
+"""What functions and methods of tensors keep, change and lose: softmax, log, view, argmax, and the like."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+
+from xent.lint.events import Activation, Backward, Exponential, Logarithm, Reshaped, Threshold
+from xent.lint.frameworks.site import Site, as_tensor
+from xent.lint.values import (
+    NONE,
+    UNKNOWN,
+    Const,
+    Kind,
+    Object,
+    Seq,
+    Tensor,
+    Unknown,
+    Value,
+    join,
+    same,
+    seq,
+)
+
+_OF_ACTIVATION = {
+    "softmax": Kind.SOFTMAX,
+    "sigmoid": Kind.SIGMOID,
+    "log_softmax": Kind.LOG_SOFTMAX,
+    "log_sigmoid": Kind.LOG_SIGMOID,
+    "relu": Kind.RELU,
+    "clip": Kind.CLIPPED,
+}
+
+
+def activate(
+    site: Site, name: str, given: Value | None, axis: int | None = None, said: bool = True, how: str = ""
+) -> Tensor:
+    """Apply an activation by its field name, and tell the rules."""
+    x = as_tensor(given)
+    kind = _OF_ACTIVATION[name]
+    if kind is Kind.RELU and x.kind in (Kind.SOFTMAX, Kind.SIGMOID, Kind.RELU):
+        return x
+    shown = how or (f"{name}(axis {axis})" if axis is not None else name)
+    result = x.but(
+        kind=kind,
+        axis=axis,
+        trail=site.link(f"{shown} gives {kind.value}", x.trail),
+        softened=False,
+        of="",
+        call=None,
+        marks=(x.marks & {"squeezed", "flat", "long sequence"}) | _marks(x, given, axis),
+    )
+    site.machine.emit(
+        Activation(site.module, site.node, name, given if given is not None else UNKNOWN, axis, said, result)
+    )
+    return result
+
+
+_LABELS = re.compile(r"^(labels?|targets?|y|y_true|gt|ground_truth|one_?hot\w*|\w+_labels?|truth|b?y_batch|yb)$", re.I)
+
+
+def _marks(x: Tensor, given: Value | None, axis: int | None) -> set[str]:
+    """Say what is strange about an activation: that labels are activated, or that its axis is not the classes'."""
+    marks = set()
+    named = isinstance(given, Unknown) and _LABELS.match(given.name)
+    if named or x.kind in (Kind.ONE_HOT, Kind.MULTI_HOT) or (x.kind is Kind.INDEX and "argmax" not in x.marks):
+        marks.add("of labels")
+    if x.kind is Kind.LOGITS and axis is not None and x.class_axis is not None:
+        if x.rank is not None and axis < x.rank and axis % x.rank != x.class_axis % x.rank:
+            marks.add("wrong axis")
+        if axis == 0 and x.rank is None:
+            marks.add("wrong axis")
+    return marks
+
+
+def logarithm(site: Site, given: Value | None) -> Value:
+    """Take a logarithm."""
+    x = as_tensor(given)
+    if x.kind in (Kind.SOFTMAX, Kind.SIGMOID, Kind.NOT_SIGMOID):
+        site.machine.emit(Logarithm(site.module, site.node, x))
+    kind = {Kind.SOFTMAX: Kind.LOG_SOFTMAX, Kind.SIGMOID: Kind.LOG_SIGMOID}.get(x.kind)
+    if kind is None:
+        return Tensor(Kind.ANY, rank=x.rank)
+    return x.but(kind=kind, trail=site.link(f"its logarithm gives {kind.value}", x.trail), softened=False)
+
+
+def exponential(site: Site, given: Value | None) -> Value:
+    """Raise e to a value."""
+    x = as_tensor(given)
+    kind = {Kind.LOG_SOFTMAX: Kind.SOFTMAX, Kind.LOG_SIGMOID: Kind.SIGMOID}.get(x.kind)
+    if kind is not None:
+        return x.but(kind=kind, trail=site.link(f"exp gives {kind.value}", x.trail))
+    if x.kind is Kind.LOSS:
+        site.machine.emit(Exponential(site.module, site.node, x, 2.718281828459045))
+        return Tensor(Kind.ANY, call=x.call, marks=x.marks | {"exp of a loss"})
+    argument = site.node.args[0] if isinstance(site.node, ast.Call) and site.node.args else site.node
+    if isinstance(site.node, ast.Call) and not site.node.args and isinstance(site.node.func, ast.Attribute):
+        argument = site.node.func.value
+    return x.but(kind=Kind.EXP, of=x.of or ast.unparse(argument), trail=site.link("exponentials are taken", x.trail))
+
+
+def total(site: Site, given: Value | None) -> Value:
+    """Sum or average a value."""
+    x = as_tensor(given)
+    if x.kind is Kind.LOSS:
+        return x.but(marks=x.marks | {"averaged"})
+    if x.kind is Kind.EXP:
+        return x.but(kind=Kind.SUM_EXP)
+    return Tensor(Kind.ANY)
+
+
+def largest(site: Site, given: Value | None) -> Value:
+    """Return the maximum, with the indices where an axis is given (torch)."""
+    x = as_tensor(given)
+    if isinstance(site.node, ast.Call) and isinstance(site.node.func, ast.Attribute):
+        text = ast.unparse(site.node.args[0] if site.node.args and not _is_method(site) else site.node.func.value)
+    else:
+        text = ""
+    return Tensor(Kind.MAXIMUM, of=text, call=x.call)
+
+
+def _is_method(site: Site) -> bool:
+    node = site.node
+    assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    return not (
+        isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy", "jnp", "torch", "tf", "K")
+    )
+
+
+def index_of_largest(site: Site, given: Value | None) -> Value:
+    """Return an argmax."""
+    x = as_tensor(given)
+    link = site.link("argmax gives class indices", x.trail)
+    return Tensor(
+        Kind.INDEX, classes=x.classes, origin=x.origin, trail=link, detached=link, marks=frozenset({"argmax"})
+    )
+
+
+def keep(site: Site, given: Value | None) -> Value:
+    """Change nothing that matters here: a cast, a copy, a move to a device."""
+    return given if given is not None else UNKNOWN
+
+
+def round_(site: Site, given: Value | None) -> Value:
+    """Round: a threshold at one half."""
+    if isinstance(given, Tensor):
+        site.machine.emit(Threshold(site.module, site.node, given, 0.5))
+        return Tensor(Kind.ANY, rank=given.rank, marks=given.marks, classes=given.classes)
+    return UNKNOWN
+
+
+def detach(site: Site, given: Value | None) -> Value:
+    """Cut a tensor off from its graph."""
+    if isinstance(given, Tensor):
+        return given.but(detached=site.link("is cut off from the graph", given.trail))
+    return Tensor(Kind.ANY, detached=site.link("is cut off from the graph")) if isinstance(given, Unknown) else UNKNOWN
+
+
+def loosen(site: Site, given: Value | None) -> Value:
+    """Keep what the numbers are, and forget the shape."""
+    return given.but(rank=None, class_axis=None) if isinstance(given, Tensor) else UNKNOWN
+
+
+def squeeze(site: Site, given: Value | None, offset: int = 0) -> Value:
+    """Take axes of size one away."""
+    if not isinstance(given, Tensor):
+        return Tensor(Kind.ANY, marks=frozenset({"squeezed"})) if isinstance(given, Unknown) else UNKNOWN
+    axis = site.integer(offset, "dim", "axis")
+    if axis in (None, -1, 1) and (axis is None or given.n_classes == 1):
+        rank = given.rank - 1 if given.rank else None
+        return given.but(rank=rank, marks=given.marks | {"squeezed"})
+    return given.but(rank=given.rank - 1 if given.rank else None)
+
+
+def unsqueeze(site: Site, given: Value | None) -> Value:
+    """Add an axis."""
+    if not isinstance(given, Tensor):
+        return UNKNOWN
+    return given.but(
+        rank=given.rank + 1 if given.rank else None, class_axis=None, marks=given.marks - {"squeezed", "flat"}
+    )
+
+
+def reorder(site: Site, given: Value | None, axes: list[int | None]) -> Value:
+    """Permute axes: the class axis goes where the order says."""
+    if not isinstance(given, Tensor):
+        return UNKNOWN
+    rank = len(axes)
+    at = given.class_axis
+    if at is None or any(axis is None for axis in axes) or not rank:
+        return given.but(class_axis=None, axis=None)
+    order = [axis % rank for axis in axes if axis is not None]
+    new = order.index(at % rank) if at % rank in order else None
+    if new is not None and new == rank - 1:
+        new = -1
+    softmax_axis = given.axis
+    if softmax_axis is not None and softmax_axis % rank in order:
+        softmax_axis = order.index(softmax_axis % rank)
+    return given.but(class_axis=new, rank=rank, axis=softmax_axis)
+
+
+def permute(site: Site, given: Value | None, offset: int = 0) -> Value:
+    """Permute all axes."""
+    values = list(site.args[offset:])
+    if len(values) == 1 and isinstance(values[0], Seq):
+        values = list(values[0].items)
+    return reorder(site, given, [value.value if isinstance(value, Const) else None for value in values])
+
+
+def transpose(site: Site, given: Value | None, offset: int = 0) -> Value:
+    """Exchange two axes."""
+    if not isinstance(given, Tensor):
+        return UNKNOWN
+    a, b = site.integer(offset, "dim0", "axis0"), site.integer(offset + 1, "dim1", "axis1")
+    rank = given.rank or (max(abs(a), abs(b)) + 1 if a is not None and b is not None and a * b >= 0 else 3)
+    if a is None or b is None or max(a, b) >= rank or rank < 2:
+        return given.but(class_axis=None, axis=None)
+    axes: list[int | None] = list(range(rank))
+    axes[a], axes[b] = axes[b], axes[a]
+    return reorder(site, given.but(rank=rank), axes)
+
+
+def reshape(site: Site, given: Value | None, offset: int = 0) -> Value:
+    """View in another shape; where the class axis ends up elsewhere than its numbers, tell the rules."""
+    shape = list(site.args[offset:])
+    if len(shape) == 1 and isinstance(shape[0], Seq):
+        shape = list(shape[0].items)
+    x = given
+    if not isinstance(x, Tensor):
+        flat = len(shape) == 1 and isinstance(shape[0], Const) and shape[0].value == -1
+        return Tensor(Kind.ANY, rank=1, marks=frozenset({"flat"})) if flat and isinstance(given, Unknown) else UNKNOWN
+    numbers = [value.value if isinstance(value, Const) else None for value in shape]
+    rank = len(shape) or None
+    if numbers == [-1]:
+        return x.but(rank=1, marks=x.marks | {"flat", "squeezed"}, class_axis=None)
+    if x.classes is not None and rank and rank > 1 and x.n_classes != 1:
+        last_is_classes = same(shape[-1], x.classes)
+        elsewhere = [position for position in range(1, rank - 1) if same(shape[position], x.classes)]
+        last_is_one = numbers[-1] == 1
+        if x.class_axis == -1 and elsewhere and not last_is_classes and not last_is_one:
+            how = f"the classes are the last axis, and the new shape has them at axis {elsewhere[0]}"
+            site.machine.emit(Reshaped(site.module, site.node, x, how))
+            return x.but(rank=rank, class_axis=1)
+        if x.class_axis == 1 and (x.rank or 0) >= 3 and last_is_classes and not elsewhere:
+            how = "the classes are axis 1, and the new shape has them last"
+            site.machine.emit(Reshaped(site.module, site.node, x, how))
+            return x.but(rank=rank, class_axis=-1)
+        if last_is_classes:
+            return x.but(rank=rank, class_axis=-1)
+        if elsewhere == [1] and x.class_axis == 1:
+            return x.but(rank=rank, class_axis=1)
+        if rank == 2 and numbers[-1] == -1 and x.class_axis == 1:
+            return x.but(rank=2, class_axis=-1)  # (n, classes, 1, 1)
+    return x.but(rank=rank, class_axis=x.class_axis if rank == x.rank else (-1 if rank == 2 else None))
+
+
+def clamp(site: Site, given: Value | None, offset: int = 0) -> Value:
+    """Cut off at limits: probabilities stay what they are, logits lose what lies beyond."""
+    if not isinstance(given, Tensor):
+        return UNKNOWN
+    low, high = (
+        site.constant(offset, "min", "a_min", "clip_value_min"),
+        site.constant(offset + 1, "max", "a_max", "clip_value_max"),
+    )
+    if given.kind in (Kind.SOFTMAX, Kind.SIGMOID, Kind.NOT_SIGMOID):
+        return given.but(softened=True)
+    if given.kind is Kind.LOGITS and low == 0 and high is None:
+        return activate(site, "relu", given, how="clamp(min=0)")
+    bounded = [abs(limit) for limit in (low, high) if isinstance(limit, int | float)]
+    if given.kind is Kind.LOGITS and len(bounded) == 2 and max(bounded) <= 10:
+        return activate(site, "clip", given, how=f"clamp({low}, {high})")
+    return given
+
+
+def joined(site: Site, given: Value | None) -> Value:
+    """Concatenate or stack: what the parts have in common."""
+    if not isinstance(given, Seq) or not given.items:
+        return UNKNOWN
+    value = given.items[0]
+    for other in given.items[1:]:
+        value = join(value, other) if isinstance(value, Tensor) and isinstance(other, Tensor) else UNKNOWN
+    return value.but(rank=None, class_axis=None, classes=None) if isinstance(value, Tensor) else UNKNOWN
+
+
+def backward(site: Site, given: Value | None) -> Value:
+    """Differentiate a loss."""
+    if isinstance(given, Tensor) and given.kind is Kind.LOSS:
+        site.machine.emit(Backward(site.module, site.node, given))
+    return NONE
+
+
+Operation = Callable[[Site, Value | None], Value]
+
+_KEPT = [
+    "contiguous",
+    "clone",
+    "to",
+    "cuda",
+    "cpu",
+    "float",
+    "double",
+    "half",
+    "bfloat16",
+    "type",
+    "type_as",
+    "requires_grad_",
+    "nan_to_num",
+    "astype",
+    "numpy",
+    "copy",
+    "asnumpy",
+    "tolist",
+    "item",
+    "expand_as",
+    "new_tensor",
+    "retain_grad",
+    "realize",
+    "cast",
+    "identity",
+    "stop_gradient",
+    "convert_to_tensor",
+    "asarray",
+    "array",
+    "as_tensor",
+    "from_numpy",
+    "tensor",
+    "float_",
+    "device_get",
+    "device_put",
+    "copy_",
+    "block_until_ready",
+    "Dropout",
+    "ensure_shape",
+    "print",
+    "Print",
+]
+_LOOSENED = [
+    "expand",
+    "repeat",
+    "repeat_interleave",
+    "index_select",
+    "masked_select",
+    "narrow",
+    "chunk",
+    "split",
+    "unbind",
+    "flip",
+    "roll",
+    "boolean_mask",
+    "tile",
+    "interpolate",
+    "dropout",
+    "batch_norm",
+    "broadcast_to",
+    "where_",
+]
+
+#: By the last part of a name, for functions and methods alike.
+OPERATIONS: dict[str, Operation] = {
+    **dict.fromkeys(_KEPT, keep),
+    **dict.fromkeys(_LOOSENED, loosen),
+    "log": logarithm,
+    "exp": exponential,
+    "sum": total,
+    "mean": total,
+    "reduce_sum": total,
+    "reduce_mean": total,
+    "argmax": index_of_largest,
+    "detach": detach,
+    "detach_": detach,
+    "unsqueeze": unsqueeze,
+    "expand_dims": unsqueeze,
+    "round": round_,
+    "backward": backward,
+    "amax": largest,
+    "reduce_max": largest,
+    "cat": joined,
+    "stack": joined,
+    "concat": joined,
+    "concatenate": joined,
+    "vstack": joined,
+    "hstack": joined,
+}
+
+
+def flatten(site: Site, given: Value | None, offset: int = 0) -> Value:
+    """Flatten from an axis on, or all."""
+    if not isinstance(given, Tensor):
+        return UNKNOWN
+    start = site.integer(offset, "start_dim")
+    if start == 1:
+        return given.but(rank=2, class_axis=-1 if given.class_axis in (1, -1) else None)
+    return given.but(rank=1 if start in (None, 0) else None, class_axis=None, marks=given.marks | {"flat", "squeezed"})
+
+
+def _maximum(site: Site, given: Value | None, offset: int = 0) -> Value:
+    if site.get(offset, "dim") is not None and "axis" not in site.kwargs and "keepdims" not in site.kwargs:
+        values = as_tensor(given)
+        text = largest(site, given)
+        result = (
+            values
+            if values.kind is not Kind.ANY
+            else Tensor(Kind.MAXIMUM, of=text.of if isinstance(text, Tensor) else "")
+        )
+        if isinstance(site.node, ast.Call) and any(k.arg in ("keepdim", "keepdims") for k in site.node.keywords):
+            result = text if isinstance(text, Tensor) else result
+        return seq([result, index_of_largest(site, given)], mutable=False)
+    return largest(site, given)
+
+
+#: Those whose other arguments stand after the tensor as a function, and first as a method.
+WITH_ARGUMENTS: dict[str, Callable[[Site, Value | None, int], Value]] = {
+    "squeeze": squeeze,
+    "permute": permute,
+    "transpose": transpose,
+    "swapaxes": transpose,
+    "view": reshape,
+    "reshape": reshape,
+    "clamp": clamp,
+    "clamp_": clamp,
+    "clip": clamp,
+    "clip_by_value": clamp,
+    "flatten": flatten,
+    "ravel": flatten,
+    "max": _maximum,
+}
+
+
+def function(site: Site, last: str) -> Value | None:
+    """Apply a library's function by the last part of its name, or return None if it is none of these."""
+    given = site.get(
+        0, "input", "x", "a", "tensor", "arr", "tensors", "values", "logits", "inputs", "self", "input_tensor"
+    )
+    if last in OPERATIONS:
+        return OPERATIONS[last](site, given)
+    if last in WITH_ARGUMENTS:
+        return WITH_ARGUMENTS[last](site, given, 1)
+    return None
+
+
+def method(site: Site, base: Value, name: str) -> Value:
+    """Apply a method of a tensor, or of something that may be one."""
+    if name in ("softmax", "log_softmax"):
+        axis = site.get(0, "dim", "axis")
+        if axis is not None:
+            number = site.integer(0, "dim", "axis")
+            return activate(site, name, base, number, True, f"{name}({number if number is not None else ''})")
+        return UNKNOWN
+    if name in ("sigmoid", "sigmoid_", "relu", "relu_", "logsigmoid") and not site.args:
+        if isinstance(base, Tensor) or name.startswith("sigmoid"):
+            return activate(
+                site, {"sigmoid": "sigmoid", "logsigmoid": "log_sigmoid"}.get(name.rstrip("_"), "relu"), base
+            )
+        return UNKNOWN
+    if name == "tanh" and isinstance(base, Tensor):
+        return activate(site, "clip", base, how="tanh")
+    if name in OPERATIONS:
+        return OPERATIONS[name](site, base)
+    if name in WITH_ARGUMENTS:
+        return WITH_ARGUMENTS[name](site, base, 0)
+    if name == "long" and isinstance(base, Tensor | Unknown):
+        x = as_tensor(base)
+        return x if x.kind is not Kind.ANY else x.but(marks=x.marks | {"long"})
+    if name == "value_counts" and isinstance(base, Unknown):
+        return Object(None, "?by appearance", (), {}, site.module, site.node)
+    if name in ("t",) and isinstance(base, Tensor):
+        return base.but(class_axis=None, axis=None)
+    return UNKNOWN

@@ -1,0 +1,528 @@
+"""Statements, modules and entry points: in which order a program's bodies are evaluated, and from where."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from xent.lint.expressions import Expressions
+from xent.lint.frameworks import libraries, torch
+from xent.lint.machine import Exhausted, Frame
+from xent.lint.project import Module
+from xent.lint.values import (
+    UNKNOWN,
+    Class,
+    Const,
+    External,
+    Function,
+    Kind,
+    Link,
+    Mapping,
+    Method,
+    ModuleRef,
+    Object,
+    Seq,
+    Tensor,
+    Unknown,
+    Value,
+    constant,
+    seq,
+)
+
+_BUILTINS = frozenset(
+    [
+        "super",
+        "getattr",
+        "setattr",
+        "list",
+        "tuple",
+        "dict",
+        "enumerate",
+        "zip",
+        "len",
+        "float",
+        "int",
+        "sum",
+        "round",
+        "isinstance",
+        "str",
+        "bool",
+        "reversed",
+        "range",
+    ]
+)
+_UNROLLED = 24
+
+
+class Interpreter(Expressions):
+    """The whole machine."""
+
+    # ---- modules
+
+    def load(self, module: Module) -> None:
+        """Evaluate the body of a module, once; what it writes stays, whatever branch asked for it."""
+        module.loading = True
+        journal, self.journal = self.journal, []
+        frames, self.frames = (
+            self.frames,
+            [*self.frames[:1], Frame(module, module.scope)]
+            if len(self.frames) > 40
+            else [
+                *self.frames,
+                Frame(module, module.scope),
+            ],
+        )
+        try:
+            self.body(module.tree.body)
+        except RecursionError:
+            pass
+        finally:
+            self.journal, self.frames = journal, frames
+            module.loading, module.loaded = False, True
+
+    def starred(self, module: Module, name: str) -> Value:
+        """Return a name that came by a star, or is built in."""
+        for star in module.stars:
+            found = libraries.external(f"{star}.{name}")
+            if _in_tables(found.name):
+                return found
+        return External(f"builtins.{name}") if name in _BUILTINS else UNKNOWN
+
+    def check(self, module: Module) -> None:
+        """Evaluate all that a file holds: its body, then each function and method that nothing has called."""
+        self.steps = 0
+        try:
+            if not module.loaded and not module.loading:
+                self.load(module)
+            for function in self._functions(module, module.tree.body, None):
+                self._enter(module, function)
+            for instance in self._made():
+                self._enter_instance(instance)
+        except Exhausted:
+            self.frames.clear()
+            self.journal.clear()
+
+    def _functions(
+        self, module: Module, body: Sequence[ast.stmt], cls: ast.ClassDef | None
+    ) -> Iterator[tuple[ast.ClassDef | None, ast.FunctionDef | ast.AsyncFunctionDef]]:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield cls, node
+            elif isinstance(node, ast.ClassDef):
+                yield from self._functions(module, node.body, node)
+            elif isinstance(node, ast.If | ast.Try | ast.With):
+                yield from self._functions(module, node.body, cls)
+                if isinstance(node, ast.If):
+                    yield from self._functions(module, node.orelse, cls)
+
+    def _enter(self, module: Module, entry: tuple[ast.ClassDef | None, ast.FunctionDef | ast.AsyncFunctionDef]) -> None:
+        cls_node, node = entry
+        if node in self.evaluated or not module.tells(node):
+            return
+        mark = len(self.journal)
+        self.frames = [Frame(module, module.scope)]
+        try:
+            if cls_node is None:
+                value = module.scope.names.get(node.name)
+                if not (isinstance(value, Function) and value.node is node):
+                    value = Function(node, module, module.scope)
+                self.run(value, (), {}, node)
+                return
+            cls = module.scope.names.get(cls_node.name)
+            if isinstance(cls, Class) and cls.node is cls_node:
+                method = cls.names.get(node.name)
+                if not isinstance(method, Function) or method.node is not node:
+                    return
+                this = self.instance(cls)
+                self.ready(this)
+                if node.name != "__init__":
+                    self.run(method.bind(this) if not _static(node) else method, (), {}, node)
+        except RecursionError:
+            return
+        finally:
+            self.undo(mark)
+            self.frames = []
+
+    def instance(self, cls: Class) -> Object:
+        """Return an instance of a class as it is made with its defaults."""
+        return Object(cls, "", (), {}, cls.module, cls.node)
+
+    def _made(self) -> list[Object]:
+        counts: dict[Class, int] = {}
+        chosen = []
+        for instance in self.instances:
+            assert instance.cls is not None
+            counts[instance.cls] = counts.get(instance.cls, 0) + 1
+            if counts[instance.cls] <= 2 and (instance.args or instance.kwargs):
+                chosen.append(instance)
+        self.instances.clear()
+        return chosen
+
+    def _enter_instance(self, this: Object) -> None:
+        """Evaluate the methods of an instance that the program made: a driver that is not seen may call them."""
+        assert this.cls is not None
+        if not any(known_argument(value) for value in (*this.args, *this.kwargs.values())):
+            return
+        for cls in this.cls.line_up():
+            for name, method in list(cls.names.items()):
+                if not isinstance(method, Function) or isinstance(method.node, ast.Lambda) or name == "__init__":
+                    continue
+                if name in ("forward", "call", "__call__") or not method.module.tells(method.node):
+                    continue
+                mark = len(self.journal)
+                self.frames = [Frame(method.module, method.module.scope)]
+                try:
+                    self.run(method.bind(this) if not _static(method.node) else method, (), {}, method.node)
+                except RecursionError:
+                    pass
+                finally:
+                    self.undo(mark)
+                    self.frames = []
+
+    # ---- statements
+
+    def body(self, statements: Sequence[ast.stmt]) -> bool:
+        """Run statements; whether the flow comes out at their end."""
+        for statement in statements:
+            self.tick()
+            handler = _STATEMENTS.get(type(statement))
+            if handler is not None:
+                if not handler(self, statement):
+                    return False
+            else:
+                for child in ast.iter_child_nodes(statement):
+                    if isinstance(child, ast.expr):
+                        self.evaluate(child)
+        return True
+
+    def _expression(self, node: ast.Expr) -> bool:
+        self.evaluate(node.value)
+        return True
+
+    def _assign(self, node: ast.Assign) -> bool:
+        value = self.evaluate(node.value)
+        for target in node.targets:
+            self.bind_target(target, value, node)
+        return True
+
+    def _annotated(self, node: ast.AnnAssign) -> bool:
+        if node.value is not None:
+            self.bind_target(node.target, self.evaluate(node.value), node)
+        return True
+
+    def _augmented(self, node: ast.AugAssign) -> bool:
+        target = node.target
+        old = self.evaluate(_loaded(target))
+        value = self.arithmetic(node.op, old, self.evaluate(node.value), node, target, node.value)
+        if isinstance(old, Const) and isinstance(value, Tensor) is False:
+            value = UNKNOWN
+        self.bind_target(target, value, node)
+        return True
+
+    def bind_target(self, target: ast.expr, value: Value, node: ast.AST | None = None) -> None:
+        """Assign to a name, an attribute, an item, or several of them."""
+        if isinstance(target, ast.Name):
+            self.assign(target.id, _symbol(value, target.id))
+        elif isinstance(target, ast.Attribute):
+            base = self.evaluate(target.value)
+            if isinstance(base, Object):
+                self.write(base.attrs, target.attr, value)
+            elif isinstance(base, Class):
+                self.write(base.names, target.attr, value)
+        elif isinstance(target, ast.Tuple | ast.List):
+            self._unpack(target.elts, value)
+        elif isinstance(target, ast.Subscript):
+            self._assign_item(target, value, node)
+        elif isinstance(target, ast.Starred):
+            self.bind_target(target.value, UNKNOWN)
+
+    def _unpack(self, targets: list[ast.expr], value: Value) -> None:
+        stars = [i for i, each in enumerate(targets) if isinstance(each, ast.Starred)]
+        items: list[Value] = [UNKNOWN] * len(targets)
+        if isinstance(value, Seq) and value.exact:
+            if not stars and len(value.items) == len(targets):
+                items = list(value.items)
+            elif stars and len(value.items) >= len(targets) - 1:
+                after = len(targets) - stars[0] - 1
+                items = [*value.items[: stars[0]], UNKNOWN, *(value.items[-after:] if after else ())]
+        for target, item in zip(targets, items, strict=True):
+            self.bind_target(target, item)
+
+    def _assign_item(self, target: ast.Subscript, value: Value, node: ast.AST | None) -> None:
+        base = self.evaluate(target.value)
+        key = UNKNOWN if isinstance(target.slice, ast.Slice | ast.Tuple) else self.evaluate(target.slice)
+        index = constant(key)
+        if isinstance(base, Mapping):
+            self.write(base.store, index if isinstance(key, Const) else ..., value)
+        elif isinstance(base, Seq):
+            if base.exact and isinstance(index, int) and -len(base.items) <= index < len(base.items):
+                items = list(base.items)
+                items[index] = value
+                self.write(base.store, "items", tuple(items))
+            else:
+                self.write(base.store, "exact", False)
+        elif isinstance(base, Object):
+            if isinstance(index, int):
+                torch.append(self, base, value, at=index)
+            elif isinstance(index, str):
+                self.write(base.attrs, index, value)
+        self.remap(target, value, node)
+
+    def remap(self, target: ast.Subscript, value: Value, node: ast.AST | None) -> None:
+        """Tell the rules of ``labels[labels == 255] = 0``."""
+        new = constant(value)
+        test = target.slice
+        if (
+            isinstance(new, int)
+            and isinstance(test, ast.Compare)
+            and isinstance(test.ops[0], ast.Eq | ast.Lt)
+            and ast.unparse(test.left) == ast.unparse(target.value)
+        ):
+            old = constant(self.evaluate(test.comparators[0]))
+            if isinstance(old, int):
+                from xent.lint.events import Remapped
+
+                old = -1 if isinstance(test.ops[0], ast.Lt) and old == 0 else old
+                self.emit(Remapped(self.module, node or target, ast.unparse(target.value), old, new))
+
+    def _delete(self, node: ast.Delete) -> bool:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                self.erase(self.frame.scope.names, target.id)
+            elif isinstance(target, ast.Attribute):
+                base = self.evaluate(target.value)
+                if isinstance(base, Object):
+                    self.erase(base.attrs, target.attr)
+            elif isinstance(target, ast.Subscript):
+                base = self.evaluate(target.value)
+                if isinstance(base, Object) and isinstance(base.attrs.get("?children"), Seq):
+                    children = base.attrs["?children"]
+                    if (
+                        constant(self.evaluate(target.slice) if not isinstance(target.slice, ast.Slice) else UNKNOWN)
+                        == -1
+                    ):
+                        self.write(children.store, "items", children.items[:-1])
+                    else:
+                        self.write(children.store, "exact", False)
+        return True
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        scope = self.frame.scope
+        function = Function(node, self.module, scope)
+        self.assign(node.name, function)
+        return True
+
+    def _class(self, node: ast.ClassDef) -> bool:
+        bases = tuple(self.evaluate(base) for base in node.bases if not isinstance(base, ast.Starred))
+        cls = Class(node, self.module, bases, {}, self.frame.scope)
+        names: dict[str, Any] = cls.names
+        for statement in node.body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                names[statement.name] = Function(statement, self.module, self.frame.scope, cls)
+            elif (
+                isinstance(statement, ast.Assign)
+                and len(statement.targets) == 1
+                and isinstance(statement.targets[0], ast.Name)
+            ):
+                names[statement.targets[0].id] = self.evaluate(statement.value)
+            elif (
+                isinstance(statement, ast.AnnAssign)
+                and statement.value is not None
+                and isinstance(statement.target, ast.Name)
+            ):
+                names[statement.target.id] = self.evaluate(statement.value)
+            elif isinstance(statement, ast.ClassDef):
+                self._class(statement)
+                names[statement.name] = self.lookup(statement.name)
+        self.assign(node.name, cls)
+        return True
+
+    def _return(self, node: ast.Return) -> bool:
+        value = self.evaluate(node.value) if node.value is not None else Const(None)
+        self.frame.returned.append((value, node))
+        return False
+
+    def _leave(self, node: ast.AST) -> bool:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.evaluate(child)
+        return False
+
+    def _if(self, node: ast.If) -> bool:
+        test = self.truth(self.evaluate(node.test))
+        if _is_main(node.test):
+            test = True
+        if test is not None:
+            return self.body(node.body if test else node.orelse)
+        return self.arms([lambda: self.body(node.body), lambda: self.body(node.orelse)])
+
+    def _while(self, node: ast.While) -> bool:
+        self.evaluate(node.test)
+        return self._loop(node.body, node.orelse)
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> bool:
+        source = self.evaluate(node.iter)
+        children = source.attrs.get("?children") if isinstance(source, Object) else source
+        if isinstance(children, Seq) and children.exact and 0 < len(children.items) <= _UNROLLED:
+            for item in children.items:
+                self.bind_target(node.target, item)
+                self._turn(node.body)
+            self.body(node.orelse)
+            return True
+        item = self.item(children, UNKNOWN) if isinstance(children, Seq) else UNKNOWN
+        self.bind_target(node.target, item)
+        return self._loop(node.body, node.orelse)
+
+    def _turn(self, body: list[ast.stmt]) -> None:
+        """Run a loop's body once; where it leaves early, what came before stays."""
+        self.body(body)
+
+    def _loop(self, body: list[ast.stmt], orelse: list[ast.stmt]) -> bool:
+        def once() -> bool:
+            self._turn(body)
+            return True
+
+        self.arms([once, lambda: True])
+        self.body(orelse)
+        return True
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> bool:
+        for item in node.items:
+            value = self.evaluate(item.context_expr)
+            if item.optional_vars is not None:
+                self.bind_target(item.optional_vars, value if isinstance(value, Object) and value.cls else UNKNOWN)
+        return self.body(node.body)
+
+    def _try(self, node: ast.Try) -> bool:
+        whole = [*node.body, *node.orelse]
+        arms: list[Callable[[], bool]] = [lambda: self.body(whole)]
+        arms += [lambda handler=handler: self.body(handler.body) for handler in node.handlers]  # type: ignore[misc]
+        flows = self.arms(arms) if len(arms) > 1 else arms[0]()
+        if node.finalbody:
+            return self.body(node.finalbody) and flows
+        return flows
+
+    def _match(self, node: ast.Match) -> bool:
+        subject = constant(self.evaluate(node.subject))
+        for case in node.cases:
+            pattern = case.pattern
+            if subject is not None and isinstance(pattern, ast.MatchValue) and isinstance(pattern.value, ast.Constant):
+                if pattern.value.value == subject:
+                    return self.body(case.body)
+        return self.arms([*(lambda case=case: self.body(case.body) for case in node.cases), lambda: True])  # type: ignore[misc]
+
+    def _global(self, node: ast.Global | ast.Nonlocal) -> bool:
+        if self.frame.function is not None:
+            self.frame.scope.shared.update(node.names)
+        return True
+
+    def _import(self, node: ast.Import) -> bool:
+        for alias in node.names:
+            found = self.tree.find(alias.name, self.module)
+            top = alias.name.partition(".")[0]
+            if found is not None and alias.asname:
+                self.assign(alias.asname, ModuleRef(found))
+            elif found is not None and "." not in alias.name:
+                self.assign(alias.name, ModuleRef(found))
+            elif found is not None:
+                package = self.tree.find(top, self.module)
+                self.assign(top, ModuleRef(package) if package else UNKNOWN)
+            else:
+                self.assign(alias.asname or top, libraries.external(alias.name if alias.asname else top))
+        return True
+
+    def _import_from(self, node: ast.ImportFrom) -> bool:
+        name = node.module or ""
+        found = self.tree.find(name, self.module, node.level) if name or node.level else None
+        for alias in node.names:
+            bound = alias.asname or alias.name
+            if alias.name == "*":
+                self._star(found, name)
+                continue
+            inner = self.tree.find(f"{name}.{alias.name}" if name else alias.name, self.module, node.level)
+            value: Value = UNKNOWN
+            if found is not None:
+                if len(self.frames) < 60:
+                    value = self.in_module(found, alias.name)
+                if isinstance(value, Unknown) and inner is not None:
+                    value = ModuleRef(inner)
+            elif inner is not None:
+                value = ModuleRef(inner)
+            elif not node.level:
+                value = libraries.external(f"{name}.{alias.name}")
+            self.assign(bound, value)
+        return True
+
+    def _star(self, found: Module | None, name: str) -> None:
+        if found is None:
+            self.module.stars.append(libraries.external(name).name)
+            return
+        if not found.loaded and not found.loading and len(self.frames) < 60:
+            self.load(found)
+        for key, value in list(found.scope.names.items()):
+            if not key.startswith("_"):
+                self.assign(key, value)
+        self.module.stars.extend(found.stars)
+
+
+def known_argument(value: Value) -> bool:
+    """Whether an argument says something of which loss or which model is meant."""
+    return isinstance(value, Object | Function | Class | External | Seq | Mapping)
+
+
+def _symbol(value: Value, name: str) -> Value:
+    return Unknown(name) if value is UNKNOWN else value
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    return target
+
+
+def _static(node: ast.AST) -> bool:
+    return any(getattr(d, "id", "") == "staticmethod" for d in getattr(node, "decorator_list", []))
+
+
+def _is_main(test: ast.expr) -> bool:
+    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+
+
+def _in_tables(name: str) -> bool:
+    from xent.lint.frameworks import jax, keras, sklearn
+
+    tables = (torch.FUNCTIONS, torch.LAYERS, torch.LOSS_CLASSES, torch.LOSS_FUNCTIONS, keras.FUNCTIONS, keras.LAYERS)
+    return any(name in table for table in (*tables, jax.FUNCTIONS, jax.LAYERS, jax.LOSSES, sklearn.FUNCTIONS)) or (
+        name in torch.CONTAINERS
+        or name.startswith("keras.losses.")
+        or name in ("torch.nn", "torch.nn.functional", "torch.nn.Module")
+    )
+
+
+_STATEMENTS: dict[type[ast.stmt], Callable[[Interpreter, Any], bool]] = {
+    ast.Expr: Interpreter._expression,
+    ast.Assign: Interpreter._assign,
+    ast.AnnAssign: Interpreter._annotated,
+    ast.AugAssign: Interpreter._augmented,
+    ast.Delete: Interpreter._delete,
+    ast.FunctionDef: Interpreter._function,
+    ast.AsyncFunctionDef: Interpreter._function,
+    ast.ClassDef: Interpreter._class,
+    ast.Return: Interpreter._return,
+    ast.Raise: Interpreter._leave,
+    ast.Continue: Interpreter._leave,
+    ast.Break: Interpreter._leave,
+    ast.If: Interpreter._if,
+    ast.While: Interpreter._while,
+    ast.For: Interpreter._for,
+    ast.AsyncFor: Interpreter._for,
+    ast.With: Interpreter._with,
+    ast.AsyncWith: Interpreter._with,
+    ast.Try: Interpreter._try,
+    ast.TryStar: Interpreter._try,
+    ast.Match: Interpreter._match,
+    ast.Global: Interpreter._global,
+    ast.Nonlocal: Interpreter._global,
+    ast.Import: Interpreter._import,
+    ast.ImportFrom: Interpreter._import_from,
+}
+__all__ = ["Interpreter", "Kind", "Link", "Method", "seq"]

@@ -1,0 +1,192 @@
+"""The state of an abstract run: what names hold, what was written since when, how much work is left.
+
+Everything that is evaluated goes through a chain of classes, each a file: Machine (state) → Objects (attributes and
+instances) → Calls → Expressions → Interpreter (statements, modules, entry points).
+"""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xent.lint.events import Event
+from xent.lint.project import Module, Tree
+from xent.lint.values import UNKNOWN, Class, Function, Object, Scope, Store, Value, join
+
+#: Calls within calls, and steps for a file: programs end, but not always soon.
+DEPTH = 14
+STEPS = 60_000
+
+
+class Exhausted(Exception):
+    """The steps for a file are used up."""
+
+
+class Missing(Value):
+    """No value was written here before."""
+
+    __slots__ = ()
+
+
+MISSING = Missing()
+
+
+class Frame:
+    """A running body: its names, the module it stands in, what it returned so far."""
+
+    __slots__ = ("function", "module", "returned", "scope", "this")
+
+    def __init__(
+        self, module: Module, scope: Scope, function: Function | None = None, this: Value | None = None
+    ) -> None:
+        self.module = module
+        self.scope = scope
+        self.function = function
+        self.this = this
+        self.returned: list[tuple[Value, ast.AST]] = []
+
+
+class Machine(ABC):
+    """Names, the journal of what was written, the budget, and where events go."""
+
+    def __init__(self, tree: Tree, emit: Callable[[Event], None]) -> None:
+        self.tree = tree
+        self.emit = emit
+        self.journal: list[tuple[Store, Any, Value]] = []
+        self.frames: list[Frame] = []
+        self.steps = 0
+        self.evaluated: set[ast.AST] = set()
+        self.instances: list[Object] = []
+
+    @abstractmethod
+    def evaluate(self, node: ast.expr) -> Value:
+        """Return what an expression holds."""
+
+    @abstractmethod
+    def call(self, function: Value, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """Return what a call gives."""
+
+    @abstractmethod
+    def run(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """Evaluate the body of a function of the tree."""
+
+    @abstractmethod
+    def load(self, module: Module) -> None:
+        """Evaluate the body of a module, once."""
+
+    @property
+    def frame(self) -> Frame:
+        """The body that runs."""
+        return self.frames[-1]
+
+    @property
+    def module(self) -> Module:
+        """The module that the running body stands in."""
+        return self.frames[-1].module
+
+    def write(self, store: Store, key: Any, value: Value | Any) -> None:
+        """Change a store so that it can be undone."""
+        self.journal.append((store, key, store.get(key, MISSING)))
+        store[key] = value
+
+    def erase(self, store: Store, key: Any) -> None:
+        """Take a key out of a store so that it can be undone."""
+        if key in store:
+            self.journal.append((store, key, store[key]))
+            del store[key]
+
+    def undo(self, mark: int) -> dict[tuple[int, Any], tuple[Store, Any, Any]]:
+        """Undo all since a mark, and return what stood at the end in every place that had changed."""
+        final: dict[tuple[int, Any], tuple[Store, Any, Any]] = {}
+        while len(self.journal) > mark:
+            store, key, old = self.journal.pop()
+            final.setdefault((id(store), key), (store, key, store.get(key, MISSING)))
+            if old is MISSING:
+                store.pop(key, None)
+            else:
+                store[key] = old
+        return final
+
+    def arms(self, arms: Sequence[Callable[[], bool]]) -> bool:
+        """Run each arm from the same state and join what they leave; an arm says whether the flow comes out of it."""
+        ends = []
+        for arm in arms:
+            mark = len(self.journal)
+            flows = arm()
+            changes = self.undo(mark)
+            if flows:
+                ends.append(changes)
+        places = {place: (store, key) for end in ends for place, (store, key, _) in end.items()}
+        for place, (store, key) in places.items():
+            found = [end[place][2] if place in end else store.get(key, MISSING) for end in ends]
+            self._settle(store, key, [value for value in found if value is not MISSING])
+        return bool(ends)
+
+    def _settle(self, store: Store, key: Any, found: list[Any]) -> None:
+        if not found:
+            return
+        value = found[0]
+        for other in found[1:]:
+            if isinstance(value, Value) and isinstance(other, Value):
+                value = join(value, other)
+            elif value != other:  # the items of a sequence in two lengths
+                both = isinstance(value, tuple) and isinstance(other, tuple) and len(value) == len(other)
+                value = tuple(join(a, b) for a, b in zip(value, other, strict=True)) if both else ()
+                if key == "items":
+                    self.write(store, "exact", False)
+        self.write(store, key, value)
+
+    def tick(self) -> None:
+        """Count a step."""
+        self.steps += 1
+        if self.steps > STEPS:
+            raise Exhausted
+
+    def lookup(self, name: str) -> Value:
+        """Return what a name holds in the running body."""
+        scope: Scope | None = self.frame.scope
+        while scope is not None:
+            if name in scope.names:
+                value: Value = scope.names[name]
+                return value
+            scope = scope.outer
+        return self.in_module(self.module, name)
+
+    def in_module(self, module: Module, name: str) -> Value:
+        """Return what a name holds in a module, loading it first."""
+        if not module.loaded and not module.loading:
+            self.load(module)
+        value: Value | None = module.scope.names.get(name)
+        return value if value is not None else self.starred(module, name)
+
+    @abstractmethod
+    def starred(self, module: Module, name: str) -> Value:
+        """Return a name that came by a star, or is built in."""
+
+    def assign(self, name: str, value: Value) -> None:
+        """Bind a name in the running body, or where it was declared global or nonlocal."""
+        scope = self.frame.scope
+        if name in scope.shared:
+            outer = scope.outer
+            while outer is not None and name not in outer.names and outer.outer is not None:
+                outer = outer.outer
+            scope = outer if outer is not None else scope
+        self.write(scope.names, name, value)
+
+    def running(self, node: ast.AST) -> int:
+        """Return how often a function is running already."""
+        return sum(frame.function is not None and frame.function.node is node for frame in self.frames)
+
+    def owner(self) -> Class | None:
+        """Return the class whose method runs, for ``super()``."""
+        for frame in reversed(self.frames):
+            if frame.function is not None and frame.function.owner is not None:
+                return frame.function.owner
+        return None
+
+
+def unknown(*_: object) -> Value:
+    """Nothing is known."""
+    return UNKNOWN

@@ -1,0 +1,286 @@
+"""Attributes, classes and instances: what ``self.head`` is, who assigned it, and which method a name finds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from xent.lint.frameworks import libraries
+from xent.lint.machine import Frame, Machine
+from xent.lint.values import (
+    UNKNOWN,
+    Class,
+    Const,
+    External,
+    Function,
+    Mapping,
+    Method,
+    ModuleRef,
+    Object,
+    Partial,
+    Scope,
+    Seq,
+    Store,
+    Tensor,
+    Unknown,
+    Value,
+    join,
+    seq,
+)
+
+
+class Super(Value):
+    """What ``super()`` gives: the methods of the classes after one, bound to the object."""
+
+    __slots__ = ("after", "this")
+
+    def __init__(self, this: Value, after: Class) -> None:
+        self.this = this
+        self.after = after
+
+
+class Objects(Machine):
+    """Attributes and instances."""
+
+    def attribute(self, base: Value, name: str, node: ast.AST) -> Value:
+        """Return ``base.name``."""
+        if isinstance(base, External):
+            return libraries.external(f"{base.name}.{name}")
+        if isinstance(base, ModuleRef):
+            return self._of_module(base, name)
+        if isinstance(base, Object):
+            return self._of_object(base, name, node)
+        if isinstance(base, Class):
+            return self._of_class(base, name, base)
+        if isinstance(base, Super):
+            line = base.this.cls.line_up() if isinstance(base.this, Object) and base.this.cls else base.after.line_up()
+            rest = line[line.index(base.after) + 1 :] if base.after in line else line[1:]
+            for cls in rest:
+                if name in cls.names:
+                    return self._bound(cls.names[name], base.this, cls, node)
+            return Method(base.this, f"super.{name}")
+        if (
+            isinstance(base, Mapping) and name in base.store
+        ):  # an attribute dictionary; methods come first by their names
+            return base.store[name] if isinstance(base.store[name], Value) else Method(base, name)
+        if isinstance(base, Function | Partial) and name == "__call__":
+            return base
+        return Method(base, name)
+
+    def _of_module(self, base: ModuleRef, name: str) -> Value:
+        value = self.in_module(base.module, name)
+        if isinstance(value, Unknown):
+            package = base.module.path.rpartition("__init__.py")
+            if package[1]:
+                found = self.tree.find(f".{name}".lstrip("."), base.module, 1)
+                if found is not None:
+                    return ModuleRef(found)
+        return value
+
+    def _of_class(self, cls: Class, name: str, this: Value) -> Value:
+        for each in cls.line_up():
+            if name in each.names:
+                value: Value = each.names[name]
+                if isinstance(value, Function) and _decorated(value, "classmethod"):
+                    return value.bind(this)
+                return value
+        return Method(cls, name)
+
+    def _of_object(self, base: Object, name: str, node: ast.AST) -> Value:
+        if base.cls is None:
+            if name in base.attrs:
+                value: Value = base.attrs[name]
+                return value
+            return libraries.attribute(self, base, name, node)
+        self.ready(base)
+        if name in base.attrs:
+            value = base.attrs[name]
+            return value
+        for cls in base.cls.line_up():
+            if name in cls.names:
+                return self._bound(cls.names[name], base, cls, node)
+        if name == "training":
+            return Const(True)
+        self._assigned_elsewhere(base, name)
+        if name in base.attrs:
+            value = base.attrs[name]
+            return value
+        return Method(base, name)
+
+    def _bound(self, value: Value, this: Value, cls: Class, node: ast.AST) -> Value:
+        if not isinstance(value, Function):
+            return value
+        if _decorated(value, "staticmethod"):
+            return value
+        if _decorated(value, "classmethod"):
+            return value.bind(cls)
+        bound = value.bind(this)
+        if _decorated(value, "property", "cached_property"):
+            return self.run(bound, (), {}, node)
+        return bound
+
+    def _assigned_elsewhere(self, base: Object, name: str) -> None:
+        """Evaluate the one method, beside ``__init__``, that assigns an attribute which nothing has assigned yet."""
+        assert base.cls is not None
+        if base.attrs.get(f"?{name}"):
+            return
+        self.write(base.attrs, f"?{name}", True)
+        for cls in base.cls.line_up():
+            writers = [method for method in _writers(cls).get(name, []) if not self.running(method)]
+            if writers:
+                found = cls.names.get(writers[0].name)
+                if len(writers) == 1 and isinstance(found, Function) and found.node is writers[0]:
+                    self.run(found.bind(base), (), {}, found.node)
+                return
+
+    def ready(self, this: Object) -> None:
+        """Run ``__init__`` once, when the first attribute is asked for."""
+        if this.cls is None or "?ready" in this.attrs:
+            return
+        self.write(this.attrs, "?ready", True)
+        for cls in this.cls.line_up():
+            init = cls.names.get("__init__")
+            if isinstance(init, Function):
+                self.run(init.bind(this), this.args, this.kwargs, this.node)
+                return
+        names = [
+            each.target.id
+            for cls in reversed(this.cls.line_up())
+            for each in cls.node.body
+            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+        ]
+        for field, value in zip(names, this.args, strict=False):
+            self.write(this.attrs, field, value)
+        for field, value in this.kwargs.items():
+            if field in names:
+                self.write(this.attrs, field, value)
+        if any(name.endswith(".Sequential") for name in this.cls.libraries()):
+            libraries.fill(self, this, this.args)
+
+    def instantiate(self, cls: Class, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """Return an instance; its ``__init__`` waits until it is looked at."""
+        if any(name in ("enum.Enum", "typing.NamedTuple") for name in cls.libraries()):
+            return UNKNOWN
+        this = Object(cls, "", tuple(args), kwargs, self.module, node)
+        self.instances.append(this)
+        return this
+
+    def base_library(self, this: Object) -> str:
+        """Return the library's class that an instance of the tree's class stands on, or nothing."""
+        if this.cls is None:
+            return this.name
+        names = [name for name in this.cls.libraries() if name not in ("object", "typing.Generic", "abc.ABC")]
+        return names[0] if names else ""
+
+    def bind(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value]) -> Store:
+        """Return the names that a call gives to a function's body."""
+        given = function.node.args
+        names: Store = {}
+        values = list(args) if function.bound is None else [function.bound, *args]
+        parameters = [*given.posonlyargs, *given.args]
+        rest = dict(kwargs)
+        first_default = len(parameters) - len(given.defaults)
+        for position, parameter in enumerate(parameters):
+            default = given.defaults[position - first_default] if position >= first_default else None
+            if position < len(values):
+                names[parameter.arg] = values[position]
+            else:
+                names[parameter.arg] = self._left_out(function, parameter, default, rest)
+        for parameter, keyword_default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+            names[parameter.arg] = self._left_out(function, parameter, keyword_default, rest)
+        if given.vararg:
+            names[given.vararg.arg] = seq(values[len(parameters) :], bool(args), mutable=False)
+        if given.kwarg:
+            names[given.kwarg.arg] = Mapping({**rest, **({} if args or kwargs else {...: UNKNOWN})})
+        return names
+
+    def _left_out(
+        self, function: Function, parameter: ast.arg, default: ast.expr | None, rest: dict[str, Value]
+    ) -> Value:
+        if parameter.arg in rest:
+            return rest.pop(parameter.arg)
+        value: Value = UNKNOWN
+        if default is not None:
+            value = self.elsewhere(function, default)
+        if parameter.annotation is not None and (not isinstance(value, Const) or value.value is None):
+            hinted = self._hinted(function, parameter.annotation)
+            value = hinted if default is None or not isinstance(hinted, Unknown) else value
+        return Unknown(parameter.arg) if value is UNKNOWN else value
+
+    def _hinted(self, function: Function, annotation: ast.expr) -> Value:
+        if isinstance(annotation, ast.Constant | ast.BinOp | ast.Subscript):
+            return UNKNOWN
+        kind = self.elsewhere(function, annotation)
+        if isinstance(kind, Class):
+            return self.instantiate(kind, (), {}, annotation)
+        return libraries.hinted(self, kind, annotation)
+
+    def elsewhere(self, function: Function, expression: ast.expr) -> Value:
+        """Evaluate a default or an annotation where its function was defined."""
+        if isinstance(expression, ast.Constant):
+            return Const(expression.value)
+        self.frames.append(Frame(function.module, function.scope or Scope({})))
+        try:
+            return self.evaluate(expression)
+        finally:
+            self.frames.pop()
+
+    def item(self, base: Value, key: Value) -> Value:
+        """Return ``base[key]`` of a sequence, a mapping or an object with children."""
+        index = key.value if isinstance(key, Const) else None
+        if isinstance(base, Object):
+            children = base.attrs.get("?children")
+            if isinstance(children, Seq):
+                return self.item(children, key)
+            return UNKNOWN
+        if isinstance(base, Seq):
+            if base.exact and isinstance(index, int) and -len(base.items) <= index < len(base.items):
+                return base.items[index]
+            if len(base.items) == 1 and not base.exact:
+                return base.items[0]
+            return _any_of(list(base.items))
+        if isinstance(base, Mapping):
+            if isinstance(key, Const) and index in base.store:
+                value: Value = base.store[index]
+                return value
+            if not isinstance(key, Const):
+                return _any_of([value for name, value in base.store.items() if name is not ...])
+        return UNKNOWN
+
+
+def _any_of(values: list[Value]) -> Value:
+    """Return one of several, if all are callables: a choice by a flag that is not known."""
+    if not values or any(isinstance(value, Tensor | Unknown) for value in values):
+        return UNKNOWN
+    value = values[0]
+    for other in values[1:]:
+        value = join(value, other)
+    return value
+
+
+def _decorated(function: Function, *names: str) -> bool:
+    decorators = getattr(function.node, "decorator_list", [])
+    return any((d.attr if isinstance(d, ast.Attribute) else getattr(d, "id", "")) in names for d in decorators)
+
+
+_WRITERS: dict[ast.ClassDef, dict[str, list[ast.FunctionDef]]] = {}
+
+
+def _writers(cls: Class) -> dict[str, list[ast.FunctionDef]]:
+    """Return which methods assign which attributes of ``self``."""
+    found = _WRITERS.get(cls.node)
+    if found is None:
+        found = _WRITERS[cls.node] = {}
+        for method in cls.node.body:
+            if not isinstance(method, ast.FunctionDef) or method.name == "__init__":
+                continue
+            for node in ast.walk(method):
+                if (
+                    isinstance(node, ast.Attribute)
+                    and isinstance(node.ctx, ast.Store)
+                    and isinstance(node.value, ast.Name)
+                    and node.value.id == "self"
+                    and method not in found.setdefault(node.attr, [])
+                ):
+                    found[node.attr].append(method)
+    return found

@@ -1,0 +1,197 @@
+"""The files of a run as modules: who imports whom is followed inside the tree, by where files lie, never by importing."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from xent.lint.finding import Place, SourceProblem
+from xent.lint.values import Scope
+
+#: Their names are known from the tables in ``frameworks``; their files are not followed, wherever they lie.
+LIBRARIES = frozenset(
+    [
+        "torch",
+        "tensorflow",
+        "keras",
+        "tf_keras",
+        "jax",
+        "jaxlib",
+        "flax",
+        "optax",
+        "haiku",
+        "equinox",
+        "numpy",
+        "scipy",
+        "sklearn",
+        "skorch",
+        "torchmetrics",
+        "pandas",
+        "torchvision",
+        "timm",
+        "transformers",
+        "pytorch_lightning",
+        "lightning",
+        "lightning_fabric",
+        "accelerate",
+        "matplotlib",
+        "seaborn",
+        "typing",
+    ]
+)
+#: A file without any of these words holds neither a loss nor what is found beside one.
+_TELLING = re.compile(
+    r"loss|crit|entrop|nll|bce|kl_?div|log_?soft|softm|sigmoid|expit|\.compile\(|objective|NeuralNet|perplex|binary_?acc",
+    re.I,
+)
+#: A function without any of these is evaluated only where it is called.
+_MEETING = re.compile(
+    r"loss|crit|entrop|nll|bce|ce\(|kl_?div|softm|sigmoid|expit|log|\.compile|objective|cost|NeuralNet|perplex|acc|backward"
+    r"|> ?0?\.5|>= ?0?\.5|round\(|== ?255|== ?-1|tau|temp|/ ?(self\.)?T\b|exp\(|fit\(|train",
+    re.I,
+)
+
+
+class Module:
+    """A file that was parsed: its tree, and the names that its body gave."""
+
+    def __init__(self, path: str, text: str, tree: ast.Module) -> None:
+        self.path = path
+        self.text = text
+        self.tree = tree
+        self.scope = Scope({})
+        self.loaded = False
+        self.loading = False
+        self.stars: list[str] = []  # libraries whose names were all imported
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines as the parser counts them: form feeds and Unicode's separators end none."""
+        return re.split(r"\r\n|\r|\n", self.text)
+
+    @cached_property
+    def top_package(self) -> str:
+        """The package that the file is part of, or nothing."""
+        folder, found = os.path.dirname(os.path.abspath(self.path)), ""
+        while os.path.isfile(os.path.join(folder, "__init__.py")):
+            folder, found = os.path.split(folder)
+        return found
+
+    def place(self, node: ast.AST) -> Place:
+        """Return where a node stands, in characters."""
+        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+        end_line = getattr(node, "end_lineno", None) or line
+        end_column = getattr(node, "end_col_offset", None) or column
+        return Place(self.path, line, self._characters(line, column), end_line, self._characters(end_line, end_column))
+
+    def _characters(self, line: int, column: int) -> int:
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        if text.isascii():
+            return column + 1
+        return len(text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace")) + 1
+
+    def tells(self, node: ast.AST) -> bool:
+        """Whether a function's text has a word that a loss, a threshold or a logarithm would need."""
+        first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
+        return any(_MEETING.search(line) for line in self.lines[first - 1 : last])
+
+
+def telling(text: str) -> bool:
+    """Whether a file is worth parsing at all."""
+    return _TELLING.search(text) is not None
+
+
+def parse(path: str, text: str) -> ast.Module:
+    """Parse a file; what Python refuses is a SourceProblem of one line."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in the user's strings
+            return ast.parse(text, path)
+    except SyntaxError as error:
+        raise SourceProblem(path, error.lineno or 1, f"syntax error: {error.msg}") from None
+    except (RecursionError, MemoryError):
+        raise SourceProblem(path, 1, "nested too deeply to be parsed") from None
+    except ValueError as error:
+        raise SourceProblem(path, 1, str(error)) from None
+
+
+class Tree:
+    """The files that imports are followed to: those beside a file and above it, up to the folders that were given."""
+
+    def __init__(self, read: Callable[[str], str], roots: Iterable[str] = ()) -> None:
+        self._read = read
+        self._roots = [os.path.abspath(root) for root in roots]
+        self._modules: dict[str, Module | None] = {}
+        self._is_file: dict[str, bool] = {}
+        self._paths: dict[str, str] = {}
+
+    def module(self, path: str) -> Module:
+        """Return a file's module, parsed once; raises SourceProblem where it cannot be."""
+        key = os.path.abspath(path)
+        module = self._modules.get(key)
+        if module is None:
+            text = self._read(path)
+            module = self._modules[key] = Module(path, text, parse(path, text))
+        return module
+
+    def find(self, name: str, importer: Module, level: int = 0) -> Module | None:
+        """Return the module that an import names, if it lies in the tree."""
+        folder = os.path.dirname(os.path.abspath(importer.path))
+        parts = [part for part in name.split(".") if part]
+        if level:
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            return self._at(folder, parts)
+        if parts[0] in LIBRARIES and parts[0] != importer.top_package:
+            return None
+        for place in self._above(folder):
+            if found := self._at(place, parts):
+                return found
+        return None
+
+    def _above(self, folder: str) -> Iterable[str]:
+        seen = set()
+        for _ in range(12):
+            seen.add(folder)
+            yield folder
+            if os.path.basename(folder) in ("site-packages", "dist-packages"):
+                break
+            if any(folder == root for root in self._roots) and not self.exists(os.path.join(folder, "__init__.py")):
+                break
+            above = os.path.dirname(folder)
+            if above == folder:
+                break
+            folder = above
+        yield from (root for root in self._roots if root not in seen)
+
+    def _at(self, folder: str, parts: list[str]) -> Module | None:
+        base = os.path.join(folder, *parts)
+        for path in (base + ".py", os.path.join(base, "__init__.py")):
+            if self.exists(path):
+                if path not in self._modules:
+                    try:
+                        self.module(self._shown(path))
+                    except SourceProblem:
+                        self._modules[path] = None
+                return self._modules[path]
+        return None
+
+    def exists(self, path: str) -> bool:
+        """Whether a file is there; asked once."""
+        if path not in self._is_file:
+            self._is_file[path] = os.path.isfile(path)
+        return self._is_file[path]
+
+    def name_path(self, path: str) -> None:
+        """Have a file shown under the path that it was given by."""
+        self._paths[os.path.abspath(path)] = path
+
+    def _shown(self, path: str) -> str:
+        if path in self._paths:
+            return self._paths[path]
+        relative = os.path.relpath(path)
+        return path if relative.startswith("..") else relative
