@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from xent.lint.events import Event
+from xent.lint.events import Event, Threshold
 from xent.lint.evidence import Seen
 from xent.lint.finding import Finding, SourceProblem, Step
 from xent.lint.interpreter import Interpreter
 from xent.lint.project import Module, Tree, telling
 from xent.lint.rule import Rule, Verdict
 from xent.lint.rules import RULES
-from xent.lint.values import Link
+from xent.lint.values import Kind, Link
 
 #: Where one mistake fires several rules, the first of these is the one to name.
 _INSTEAD = {
@@ -33,14 +33,24 @@ class Analysis:
 
         Raises :class:`SourceProblem` if the file cannot be read or parsed.
         """
+        self._run(self.tree.module(path))
+        events = list(self._events)
+        seen = Seen(events)
+        for event in events:  # whether a threshold is on logits shows where their head is trained, perhaps elsewhere
+            if isinstance(event, Threshold) and event.value.kind is Kind.LOGITS and event.value.origin not in seen.logits_of:
+                home = _home(event.value.trail)
+                if home is not None and home.path != path:
+                    self._run(home)
+                    seen.add(self._events)
+        return judge(events, seen)
+
+    def _run(self, module: Module) -> None:
         self._events.clear()
-        self._interpreter.check(self.tree.module(path))
-        return judge(self._events)
+        self._interpreter.check(module)
 
 
-def judge(events: list[Event]) -> list[Finding]:
+def judge(events: list[Event], seen: Seen) -> list[Finding]:
     """Return the findings of all rules on what happened, each place once, in the order of places."""
-    seen = Seen(events)
     found: dict[tuple[object, str], Finding] = {}
     for event in events:
         for rule, verdict in _verdicts(event, seen):
@@ -68,6 +78,12 @@ def _verdicts(event: Event, seen: Seen) -> Iterator[tuple[Rule, Verdict]]:
                 verdict = check(event, seen)
                 if verdict is not None:
                     yield rule, verdict
+
+
+def _home(trail: Link | None) -> Module | None:
+    while trail is not None and trail.before is not None:
+        trail = trail.before
+    return trail.module if trail is not None else None
 
 
 def _steps(trail: Link | None) -> Iterable[Step]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from xent.lint.frameworks import libraries
+from xent.lint.events import Backward
+from xent.lint.frameworks import datasets, libraries
 from xent.lint.frameworks.site import Site
 from xent.lint.machine import DEPTH, Frame
 from xent.lint.objects import Objects
@@ -65,6 +66,8 @@ class Calls(Objects):
     def _call_object(self, this: Object, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
         if this.cls is None:
             return libraries.apply(Site(self, args, kwargs, node), this)
+        if isinstance(this.attrs.get("forward"), Value):
+            return self.call(this.attrs["forward"], args, kwargs, node)
         for name in ("forward", "call", "__call__"):
             for cls in this.cls.line_up():
                 found = cls.names.get(name)
@@ -122,6 +125,10 @@ class Calls(Objects):
         if partial.how.startswith("drop"):
             return self.call(partial.function, list(args)[int(partial.how[-1]) :], kwargs, node)
         value = self.call(partial.function, (*partial.args, *args), {**partial.kwargs, **kwargs}, node)
+        if partial.how in ("grad", "value_and_grad"):
+            loss = value.items[0] if isinstance(value, Seq) and value.items else value
+            if isinstance(loss, Tensor):
+                self.emit(Backward(self.module, node, loss))
         if partial.how == "grad":
             return UNKNOWN
         if partial.how == "value_and_grad":
@@ -182,6 +189,12 @@ class Calls(Objects):
             if isinstance(first, Mapping):
                 return Mapping({**first.store, **kwargs})
             return Mapping(dict(kwargs)) if not args else UNKNOWN
+        if name == "enumerate" and isinstance(first, Object) and not isinstance(first.attrs.get("?children"), Seq):
+            return seq([seq([UNKNOWN, datasets.element(self, first, node)], mutable=False)], False)
+        if name in ("iter", "reversed") and name == "iter":
+            return first
+        if name == "next" and isinstance(first, Object):
+            return datasets.element(self, first, node)
         if name == "enumerate" and isinstance(first, Seq):
             return seq([seq([Const(i), item], mutable=False) for i, item in enumerate(first.items)], first.exact)
         if name == "zip" and args and all(isinstance(arg, Seq) for arg in args):

@@ -86,6 +86,15 @@ class Threshold(Event):
 
     value: Tensor
     at: float
+    rounded: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen(Event):
+    """The largest along an axis is chosen of what a softmax gave."""
+
+    value: Tensor
+    axis: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

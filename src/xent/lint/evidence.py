@@ -16,6 +16,10 @@ class Seen:
         self.logits_of: dict[ast.AST, LossCall] = {}
         self.differentiated: set[LossCall] = set()
         self.thresholded: dict[ast.AST, Threshold] = {}
+        self.add(events)
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take in more."""
         for event in events:
             if isinstance(event, LossCall) and event.loss.takes == "logits" and isinstance(event.prediction, Tensor):
                 if event.prediction.origin is not None and event.prediction.kind is Kind.LOGITS:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from xent.lint.calls import Calls
-from xent.lint.events import Divided, Normalised, Threshold
+from xent.lint.events import Broadcast, Divided, Normalised, Threshold
+from xent.lint.frameworks import datasets, tensors
 from xent.lint.frameworks.losses import meet_shapes
 from xent.lint.frameworks.site import Site
 from xent.lint.values import (
@@ -70,6 +71,8 @@ class Expressions(Calls):
         base = self.evaluate(node.value)
         if node.attr in ("data",) and isinstance(base, Tensor):
             return base.but(detached=Link(".data is cut off from the graph", self.module, node, base.trail))
+        if node.attr == "shape" and isinstance(base, Tensor):
+            return tensors.Shape(base)
         if node.attr == "T" and isinstance(base, Tensor):
             return base.but(class_axis=None, axis=None)
         value = self.attribute(base, node.attr, node)
@@ -186,8 +189,8 @@ class Expressions(Calls):
         if isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
             for value, other in ((left, right), (right, left)):
                 number = constant(other)
-                if isinstance(value, Tensor) and isinstance(number, float):
-                    self.emit(Threshold(self.module, node, value, number))
+                if isinstance(value, Tensor) and isinstance(number, int | float):
+                    self.emit(Threshold(self.module, node, value, float(number)))
                     return Tensor(Kind.ANY, rank=value.rank, classes=value.classes, marks=value.marks | {"thresholded"})
         if isinstance(operator, ast.Eq):
             meet_shapes(self.site(node), _column(left), _column(right))
@@ -251,13 +254,13 @@ class Expressions(Calls):
         if isinstance(left, Tensor) and isinstance(right, Tensor):
             return self._of_two(op, left, right, node)
         if isinstance(left, Tensor):
+            if left.of and left.n_classes == 1 and left.rank == 2 and isinstance(right, Unknown) and right.name == left.of:
+                self.emit(Broadcast(self.module, node, left, Tensor(Kind.ANY, rank=1)))
             return self._with_number(op, left, right, node, b)
         if isinstance(right, Tensor):
             return self._number_with(op, left, right, node)
         if isinstance(op, ast.Div) and _TEMPERATURE.match(ast.unparse(b)) and isinstance(left, Unknown | Method):
             return Tensor(Kind.ANY, tempered=Link(f"is divided by {ast.unparse(b)}", self.module, node))
-        if isinstance(op, ast.Sub) and isinstance(right, Unknown | Method) is False and isinstance(right, Tensor):
-            return UNKNOWN
         return UNKNOWN
 
     def _of_two(self, op: ast.operator, left: Tensor, right: Tensor, node: ast.AST) -> Value:
@@ -279,11 +282,15 @@ class Expressions(Calls):
     def _with_number(self, op: ast.operator, left: Tensor, right: Value, node: ast.AST, b: ast.expr) -> Value:
         number = constant(right)
         if left.kind is Kind.LOSS:
-            return self._scaled_loss(op, left, number, b)
+            return self._scaled_loss(op, left, b, node)
+        if "argmax" in left.marks:
+            return Tensor(Kind.ANY, rank=left.rank, detached=left.detached, trail=left.trail, marks=frozenset({"argmax"}))
         if isinstance(op, ast.Add) and isinstance(number, float) and 0 < number < 1e-3:
             return left.but(softened=True)
         if isinstance(op, ast.Add) and left.kind in (Kind.SOFTMAX, Kind.SIGMOID, Kind.NOT_SIGMOID) and _small(b):
             return left.but(softened=True)
+        if number == 1 and isinstance(op, ast.Add) and left.kind is Kind.EXP and left.of.startswith("-"):
+            return left.but(marks=left.marks | {"1 + exp(-x)"})
         if isinstance(op, ast.Add | ast.Sub) and left.kind in (Kind.EXP, Kind.SUM_EXP):
             return left if isinstance(op, ast.Add) else Tensor(Kind.ANY)
         if isinstance(op, ast.Div) and _TEMPERATURE.match(ast.unparse(b)):
@@ -305,12 +312,13 @@ class Expressions(Calls):
             return Tensor(Kind.ANY)
         return Tensor(Kind.ANY, rank=left.rank)
 
-    def _scaled_loss(self, op: ast.operator, left: Tensor, number: object, b: ast.expr) -> Value:
+    def _scaled_loss(self, op: ast.operator, left: Tensor, b: ast.expr, node: ast.AST) -> Value:
         text = ast.unparse(b)
         marks = set(left.marks)
         if isinstance(op, ast.Div):
-            if re.search(r"accum|grad_acc", text):
+            if re.search(r"accum|grad_acc|micro|^len\(", text, re.I):
                 marks.add("over accumulation")
+                left = left.but(trail=Link(f"is divided by {text}", self.module, node, left.trail))
             if re.search(r"log\(2(\.0?)?\)|LN2|ln2|0\.693", text):
                 marks.add("in bits")
         if isinstance(op, ast.Mult) and re.search(r"log2\(|1\.442", text):
@@ -321,6 +329,11 @@ class Expressions(Calls):
         number = constant(left)
         if right.kind is Kind.LOSS:
             return right
+        if number == 1 and isinstance(op, ast.Add) and right.kind is Kind.EXP and right.of.startswith("-"):
+            return right.but(marks=right.marks | {"1 + exp(-x)"})
+        if number == 1 and isinstance(op, ast.Div) and "1 + exp(-x)" in right.marks:
+            link = Link("1 / (1 + exp(−x)) is a sigmoid", self.module, node)
+            return Tensor(Kind.SIGMOID, rank=right.rank, trail=link)
         if isinstance(op, ast.Sub) and isinstance(number, int | float) and float(number) == 1.0:
             if right.kind is Kind.SIGMOID:
                 link = Link("1 − sigmoid", self.module, node, right.trail)
@@ -348,9 +361,15 @@ class Expressions(Calls):
         if isinstance(node.slice, ast.Slice):
             return self._slice(base, node.slice)
         key = self.evaluate(node.slice)
+        if isinstance(base, tensors.Shape):
+            index = constant(key)
+            return tensors.size(base.of, index if isinstance(index, int) else None)
         if isinstance(base, Seq | Mapping):
             return self.item(base, key)
         if isinstance(base, Object):
+            if base.name == "?encoding" and constant(key) in base.attrs:
+                found: Value = base.attrs[constant(key)]
+                return found
             if base.name == "?output":
                 name = constant(key)
                 return base.attrs["logits"] if name in ("logits", 0) else UNKNOWN
@@ -423,9 +442,11 @@ class Expressions(Calls):
             and len(source.items) <= 24
         ):
             return seq([self._element(node.elt, node.generators, [item]) for item in source.items])
+        if isinstance(source, Object) and source.name == "?by appearance":
+            return source
         if isinstance(source, Object) and isinstance(source.attrs.get("?children"), Seq):
             source = source.attrs["?children"]
-        item = self.item(source, UNKNOWN) if isinstance(source, Seq | Mapping) else UNKNOWN
+        item = self.item(source, UNKNOWN) if isinstance(source, Seq | Mapping) else datasets.element(self, source, node)
         return seq([self._element(node.elt, node.generators, [item])], False)
 
     def _element(self, element: ast.expr, generators: list[ast.comprehension], items: list[Value]) -> Value:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from xent.lint.expressions import Expressions
-from xent.lint.frameworks import libraries, torch
+from xent.lint.frameworks import datasets, libraries, tensors, torch
 from xent.lint.machine import Exhausted, Frame
 from xent.lint.project import Module
 from xent.lint.values import (
@@ -92,6 +92,7 @@ class Interpreter(Expressions):
     def check(self, module: Module) -> None:
         """Evaluate all that a file holds: its body, then each function and method that nothing has called."""
         self.steps = 0
+        self.evaluated -= module.functions
         try:
             if not module.loaded and not module.loading:
                 self.load(module)
@@ -137,12 +138,25 @@ class Interpreter(Expressions):
                 this = self.instance(cls)
                 self.ready(this)
                 if node.name != "__init__":
-                    self.run(method.bind(this) if not _static(node) else method, (), {}, node)
+                    self.run(method.bind(this) if not _static(node) else method, self._given(this, node), {}, node)
         except RecursionError:
             return
         finally:
             self.undo(mark)
             self.frames = []
+
+    def _given(self, this: Object, node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[Value, ...]:
+        """Return what a framework hands to a hook: a batch of the module's own loader, or a trainer's model."""
+        names = [a.arg for a in node.args.args[1:2]]
+        if node.name in ("training_step", "validation_step", "test_step"):
+            assert this.cls is not None
+            for cls in this.cls.line_up():
+                loader = cls.names.get("train_dataloader")
+                if isinstance(loader, Function):
+                    return (datasets.element(self, self.run(loader.bind(this), (), {}, node), node),)
+        if names == ["model"] and (model := this.argument(0, "model")) is not None:
+            return (model,)
+        return ()
 
     def instance(self, cls: Class) -> Object:
         """Return an instance of a class as it is made with its defaults."""
@@ -173,7 +187,8 @@ class Interpreter(Expressions):
                 mark = len(self.journal)
                 self.frames = [Frame(method.module, method.module.scope)]
                 try:
-                    self.run(method.bind(this) if not _static(method.node) else method, (), {}, method.node)
+                    given = self._given(this, method.node)
+                    self.run(method.bind(this) if not _static(method.node) else method, given, {}, method.node)
                 except RecursionError:
                     pass
                 finally:
@@ -240,7 +255,9 @@ class Interpreter(Expressions):
     def _unpack(self, targets: list[ast.expr], value: Value) -> None:
         stars = [i for i, each in enumerate(targets) if isinstance(each, ast.Starred)]
         items: list[Value] = [UNKNOWN] * len(targets)
-        if isinstance(value, Seq) and value.exact:
+        if isinstance(value, tensors.Shape):
+            items = value.items(len(targets))
+        elif isinstance(value, Seq) and value.exact:
             if not stars and len(value.items) == len(targets):
                 items = list(value.items)
             elif stars and len(value.items) >= len(targets) - 1:
@@ -251,6 +268,8 @@ class Interpreter(Expressions):
 
     def _assign_item(self, target: ast.Subscript, value: Value, node: ast.AST | None) -> None:
         base = self.evaluate(target.value)
+        if isinstance(base, Tensor) and isinstance(target.value, ast.Name) and base.marks:
+            self.assign(target.value.id, base.but(marks=frozenset(m for m in base.marks if not m.startswith("padded"))))
         key = UNKNOWN if isinstance(target.slice, ast.Slice | ast.Tuple) else self.evaluate(target.slice)
         index = constant(key)
         if isinstance(base, Mapping):
@@ -271,20 +290,8 @@ class Interpreter(Expressions):
 
     def remap(self, target: ast.Subscript, value: Value, node: ast.AST | None) -> None:
         """Tell the rules of ``labels[labels == 255] = 0``."""
-        new = constant(value)
-        test = target.slice
-        if (
-            isinstance(new, int)
-            and isinstance(test, ast.Compare)
-            and isinstance(test.ops[0], ast.Eq | ast.Lt)
-            and ast.unparse(test.left) == ast.unparse(target.value)
-        ):
-            old = constant(self.evaluate(test.comparators[0]))
-            if isinstance(old, int):
-                from xent.lint.events import Remapped
-
-                old = -1 if isinstance(test.ops[0], ast.Lt) and old == 0 else old
-                self.emit(Remapped(self.module, node or target, ast.unparse(target.value), old, new))
+        if isinstance(target.slice, ast.Compare):
+            tensors.remap(self.site(node or target), target.slice, target.value, value)
 
     def _delete(self, node: ast.Delete) -> bool:
         for target in node.targets:
@@ -370,7 +377,7 @@ class Interpreter(Expressions):
                 self._turn(node.body)
             self.body(node.orelse)
             return True
-        item = self.item(children, UNKNOWN) if isinstance(children, Seq) else UNKNOWN
+        item = self.item(children, UNKNOWN) if isinstance(children, Seq) else datasets.element(self, source, node)
         self.bind_target(node.target, item)
         return self._loop(node.body, node.orelse)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from xent.lint.frameworks import libraries
+from xent.lint.frameworks import datasets, libraries
 from xent.lint.machine import Frame, Machine
 from xent.lint.values import (
     UNKNOWN,
@@ -149,6 +149,10 @@ class Objects(Machine):
             for each in cls.node.body
             if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
         ]
+        for cls in reversed(this.cls.line_up()):
+            for field in names:
+                if isinstance(made := cls.names.get(field), Partial) and made.how == "field":
+                    self.write(this.attrs, field, self.call(made.function, (), {}, this.node))
         for field, value in zip(names, this.args, strict=False):
             self.write(this.attrs, field, value)
         for field, value in this.kwargs.items():
@@ -244,6 +248,9 @@ class Objects(Machine):
                 value: Value = base.store[index]
                 return value
             if not isinstance(key, Const):
+                ids = datasets.ids(base)
+                if ids is not None:
+                    return ids
                 return _any_of([value for name, value in base.store.items() if name is not ...])
         return UNKNOWN
 

@@ -50,7 +50,7 @@ _TELLING = re.compile(
 )
 #: A function without any of these is evaluated only where it is called.
 _MEETING = re.compile(
-    r"loss|crit|entrop|nll|bce|ce\(|kl_?div|softm|sigmoid|expit|log|\.compile|objective|cost|NeuralNet|perplex|acc|backward"
+    r"loss|crit|entrop|nll|bce|ce\(|kl|prob|softm|sigmoid|expit|log|\.compile|objective|cost|NeuralNet|perplex|acc|backward"
     r"|> ?0?\.5|>= ?0?\.5|round\(|== ?255|== ?-1|tau|temp|/ ?(self\.)?T\b|exp\(|fit\(|train",
     re.I,
 )
@@ -80,6 +80,11 @@ class Module:
         while os.path.isfile(os.path.join(folder, "__init__.py")):
             folder, found = os.path.split(folder)
         return found
+
+    @cached_property
+    def functions(self) -> frozenset[ast.AST]:
+        """All functions that stand in the file."""
+        return frozenset(n for n in ast.walk(self.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
 
     def place(self, node: ast.AST) -> Place:
         """Return where a node stands, in characters."""

@@ -6,7 +6,7 @@ import ast
 from functools import cache
 
 from xent.lint.events import LossCall
-from xent.lint.frameworks import jax, keras, sklearn, tensors, torch
+from xent.lint.frameworks import datasets, jax, keras, sklearn, tensors, torch
 from xent.lint.frameworks.losses import call_loss, named
 from xent.lint.frameworks.site import Site
 from xent.lint.machine import Machine
@@ -97,6 +97,16 @@ def call(site: Site, name: str) -> Value:
         value = tensors.function(site, last)
         if value is not None:
             return value
+    if name in _STANDARD:
+        return _standard(site, name)
+    if last == "where":
+        _where(site)
+        return UNKNOWN
+    found = datasets.call(site, name)
+    if found is not None:
+        return found
+    if name.startswith("transformers.") and last.endswith("Trainer"):
+        _trainer(site)
     if (
         last[:1].isupper()
         or torch.is_zoo(name)
@@ -109,15 +119,42 @@ def call(site: Site, name: str) -> Value:
         return made
     if name.endswith(("make_pipeline",)):
         return Object(None, "sklearn.pipeline.Pipeline", tuple(site.args), site.kwargs, site.module, site.node)
-    if name in ("collections.OrderedDict", "functools.partial", "copy.deepcopy", "copy.copy"):
-        return _standard(site, name)
     return UNKNOWN
 
 
+_STANDARD = frozenset(
+    {"collections.OrderedDict", "functools.partial", "copy.deepcopy", "copy.copy", "dataclasses.field", "tqdm.tqdm", "tqdm.auto.tqdm"}
+    | {"tqdm.notebook.tqdm", "tqdm.trange", "collections.Counter"}
+)
+
+
 def _standard(site: Site, name: str) -> Value:
+    if name == "dataclasses.field":
+        factory = site.kwargs.get("default_factory")
+        return Partial(factory, how="field") if factory is not None else site.kwargs.get("default", UNKNOWN)
+    if name == "collections.Counter":
+        return Object(None, name, tuple(site.args), site.kwargs, site.module, site.node)
     if name == "functools.partial":
         return Partial(site.args[0], tuple(site.args[1:]), dict(site.kwargs)) if site.args else UNKNOWN
     return site.args[0] if site.args else UNKNOWN
+
+
+def _where(site: Site) -> None:
+    """Tell the rules of ``where(labels == 255, 0, labels)``."""
+    node = site.node
+    if isinstance(node, ast.Call) and len(node.args) == 3 and isinstance(node.args[0], ast.Compare) and len(site.args) == 3:
+        tensors.remap(site, node.args[0], node.args[2], site.args[1])
+
+
+def _trainer(site: Site) -> None:
+    """Hand a Hugging Face model's logits to the function that computes the metrics."""
+    model, function = site.get(0, "model"), site.kwargs.get("compute_metrics")
+    if isinstance(model, Object) and torch.is_pretrained(model.name) and isinstance(function, Function):
+        output = torch.apply_pretrained(site, model)
+        logits = output.attrs["logits"] if isinstance(output, Object) else UNKNOWN
+        if isinstance(logits, Tensor) and constant(model.kwargs.get("problem_type")) == "multi_label_classification":
+            logits = logits.but(marks=logits.marks | {"decision"})
+        site.machine.call(function, (seq([logits, UNKNOWN]),), {}, site.node)
 
 
 def apply(site: Site, made: Object, name: str = "") -> Value:
@@ -138,6 +175,9 @@ def apply(site: Site, made: Object, name: str = "") -> Value:
         return torch.apply_segmentation(site, made)
     if torch.is_pretrained(name):
         return torch.apply_pretrained(site, made)
+    found = datasets.apply(site, made)
+    if found is not None:
+        return found
     if name == "tensorflow.Variable":
         return UNKNOWN
     return Tensor(Kind.ANY) if name.startswith(("torch.nn.", "keras.layers.")) else UNKNOWN
@@ -154,6 +194,11 @@ def attribute(machine: Machine, base: Object, name: str, node: ast.AST) -> Value
         head = Object(None, "?head", (), {}, base.module, base.node)
         machine.write(base.attrs, name, head)
         return head
+    if base.name == "?by appearance":
+        return base if name in ("values", "index", "T") else Method(base, name)
+    found = datasets.attribute(machine, base, name, node)
+    if found is not None:
+        return found
     if base.name.endswith(".create"):  # flax's TrainState.create(apply_fn=…)
         return base.kwargs.get(name, Method(base, name))
     if base.name in keras.MODELS and name in ("output", "outputs"):
@@ -208,6 +253,16 @@ def _object_method(site: Site, base: Object, name: str) -> Value | None:
         ("torch", "timm", "lightning", "pytorch_lightning", "transformers", "segmentation_models", "?head")
     ):
         return base
+    if name == "apply" and library.startswith("flax."):
+        kwargs = {k: v for k, v in site.kwargs.items() if k not in ("rngs", "mutable", "method", "capture_intermediates")}
+        return site.machine.call(base, site.args[1:], kwargs, site.node)
+    if library in ("?numbers", "?by appearance"):
+        return UNKNOWN if name in ("sort_index", "reindex", "loc", "get") else base
+    if name == "most_common" and library == "collections.Counter":
+        return Object(None, "?by appearance", (), {}, site.module, site.node)
+    found = datasets.method(site, base, name)
+    if found is not None:
+        return found
     if name in torch.SELF and library not in keras.MODELS and base.cls is not None and library != "":
         return base
     if name in ("add_module", "register_module"):
@@ -230,15 +285,6 @@ def _object_method(site: Site, base: Object, name: str) -> Value | None:
         return keras.compile_(site, base)
     if library.startswith("sklearn."):
         return sklearn.estimator_method(site, base, name)
-    if name in ("apply", "init") and library.startswith(("flax.", "linen.")) and name == "apply":
-        return site.machine.call(
-            base,
-            site.args[1:],
-            {k: v for k, v in site.kwargs.items() if k not in ("rngs", "mutable", "train")},
-            site.node,
-        )
-    if name == "apply_fn" and "apply_fn" in base.kwargs:
-        return site.machine.call(base.kwargs["apply_fn"], site.args, site.kwargs, site.node)
     if name in ("replace", "apply_gradients") and base.name.endswith(".create"):
         return base
     if name == "forward":
@@ -249,8 +295,6 @@ def _object_method(site: Site, base: Object, name: str) -> Value | None:
         return tensors.backward(site, site.args[0])
     if name in ("children", "modules") and isinstance(base.attrs.get("?children"), Seq):
         return base.attrs["?children"]  # type: ignore[no-any-return]
-    if base.name == "?by appearance":
-        return base
     return None
 
 

@@ -45,7 +45,7 @@ def meet(
     if (
         isinstance(prediction, Tensor)
         and isinstance(target, Tensor)
-        and loss.name in ("MSELoss", "L1Loss", "SmoothL1Loss", "mean_squared_error")
+        and (loss.takes == "numbers" or loss.name == "mean_squared_error" or (loss.library == "optax" and not loss.index))
     ):
         meet_shapes(site, prediction, target, node)
     return Tensor(
@@ -69,7 +69,7 @@ def meet_shapes(site: Site, a: Value, b: Value, node: ast.AST | None = None) -> 
     """Tell the rules where a column meets a flat array, and broadcasts to a square."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         for column, flat in ((a, b), (b, a)):
-            if column.n_classes == 1 and column.kind is not Kind.ANY and not column.marks & {"squeezed", "flat"}:
+            if column.n_classes == 1 and not column.marks & {"squeezed", "flat"}:
                 if (column.rank in (None, 2)) and (flat.rank == 1 or "flat" in flat.marks):
                     site.machine.emit(Broadcast(site.module, node or site.node, column, flat))
                 return

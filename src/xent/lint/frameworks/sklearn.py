@@ -41,7 +41,11 @@ def estimator_method(site: Site, estimator: Object, name: str) -> Value | None:
     """Call a method of an estimator, or return None if the linter does not know it."""
     last = estimator.name.rpartition(".")[2]
     if name in ("fit", "set_params", "partial_fit"):
+        if name == "fit" and isinstance(target := site.get(1, "y"), Tensor) and target.n_classes == 1:
+            site.machine.write(estimator.attrs, "?column", target)
         return estimator
+    if name == "predict" and isinstance(column := estimator.attrs.get("?column"), Tensor):
+        return column
     if name == "decision_function":
         return Tensor(
             Kind.LOGITS,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Callable
 
-from xent.lint.events import Activation, Backward, Exponential, Logarithm, Reshaped, Threshold
+from xent.lint.events import Activation, Backward, Chosen, Exponential, Logarithm, Remapped, Reshaped, Threshold
 from xent.lint.frameworks.site import Site, as_tensor
 from xent.lint.values import (
     NONE,
@@ -18,6 +19,7 @@ from xent.lint.values import (
     Tensor,
     Unknown,
     Value,
+    constant,
     join,
     same,
     seq,
@@ -57,7 +59,7 @@ def activate(
     return result
 
 
-_LABELS = re.compile(r"^(labels?|targets?|y|y_true|gt|ground_truth|one_?hot\w*|\w+_labels?|truth|b?y_batch|yb)$", re.I)
+_LABELS = re.compile(r"^(labels?|targets?|y|y_true|gt|ground_truth|one_?hot\w*|\w+_labels?|truth|b?y_batch|yb|masks?|gts?)$", re.I)
 
 
 def _marks(x: Tensor, given: Value | None, axis: int | None) -> set[str]:
@@ -74,8 +76,21 @@ def _marks(x: Tensor, given: Value | None, axis: int | None) -> set[str]:
     return marks
 
 
+def remap(site: Site, test: ast.Compare, kept: ast.expr, new: Value) -> None:
+    """Tell the rules where some ids of a label are set to another."""
+    if not isinstance(test.ops[0], ast.Eq | ast.Lt) or ast.unparse(test.left) != ast.unparse(kept):
+        return
+    number, old = constant(new), constant(site.machine.evaluate(test.comparators[0]))
+    if isinstance(number, int) and isinstance(old, int):
+        old = -1 if isinstance(test.ops[0], ast.Lt) and old == 0 else old
+        site.machine.emit(Remapped(site.module, site.node, ast.unparse(kept), old, number))
+
+
 def logarithm(site: Site, given: Value | None) -> Value:
     """Take a logarithm."""
+    number = constant(given)
+    if isinstance(number, int | float):
+        return Const(math.log(number)) if number > 0 else UNKNOWN
     x = as_tensor(given)
     if x.kind in (Kind.SOFTMAX, Kind.SIGMOID, Kind.NOT_SIGMOID):
         site.machine.emit(Logarithm(site.module, site.node, x))
@@ -87,6 +102,8 @@ def logarithm(site: Site, given: Value | None) -> Value:
 
 def exponential(site: Site, given: Value | None) -> Value:
     """Raise e to a value."""
+    if isinstance(given, Const):
+        return UNKNOWN
     x = as_tensor(given)
     kind = {Kind.LOG_SOFTMAX: Kind.SOFTMAX, Kind.LOG_SIGMOID: Kind.SIGMOID}.get(x.kind)
     if kind is not None:
@@ -107,12 +124,18 @@ def total(site: Site, given: Value | None) -> Value:
         return x.but(marks=x.marks | {"averaged"})
     if x.kind is Kind.EXP:
         return x.but(kind=Kind.SUM_EXP)
+    if x.kind is Kind.ONE_HOT and site.get(0, "dim", "axis") is not None:
+        return x.but(kind=Kind.MULTI_HOT, trail=site.link("several one-hot rows make a multi-hot row", x.trail))
+    if "argmax" in x.marks:
+        return Tensor(Kind.LOSS, detached=x.detached, trail=site.link("the loss is computed", x.trail), marks=x.marks | {"averaged"})
     return Tensor(Kind.ANY)
 
 
 def largest(site: Site, given: Value | None) -> Value:
     """Return the maximum, with the indices where an axis is given (torch)."""
     x = as_tensor(given)
+    if x.kind is Kind.ONE_HOT:
+        return x.but(kind=Kind.MULTI_HOT, trail=site.link("several one-hot rows make a multi-hot row", x.trail))
     if isinstance(site.node, ast.Call) and isinstance(site.node.func, ast.Attribute):
         text = ast.unparse(site.node.args[0] if site.node.args and not _is_method(site) else site.node.func.value)
     else:
@@ -132,6 +155,9 @@ def index_of_largest(site: Site, given: Value | None) -> Value:
     """Return an argmax."""
     x = as_tensor(given)
     link = site.link("argmax gives class indices", x.trail)
+    axis = next((a for a in (site.integer(0, "dim", "axis"), site.integer(1, "dim", "axis")) if a is not None), None)
+    if axis is not None and x.kind in (Kind.SOFTMAX, Kind.LOG_SOFTMAX):
+        site.machine.emit(Chosen(site.module, site.node, x, axis))
     return Tensor(
         Kind.INDEX, classes=x.classes, origin=x.origin, trail=link, detached=link, marks=frozenset({"argmax"})
     )
@@ -145,7 +171,7 @@ def keep(site: Site, given: Value | None) -> Value:
 def round_(site: Site, given: Value | None) -> Value:
     """Round: a threshold at one half."""
     if isinstance(given, Tensor):
-        site.machine.emit(Threshold(site.module, site.node, given, 0.5))
+        site.machine.emit(Threshold(site.module, site.node, given, 0.5, True))
         return Tensor(Kind.ANY, rank=given.rank, marks=given.marks, classes=given.classes)
     return UNKNOWN
 
@@ -229,7 +255,11 @@ def reshape(site: Site, given: Value | None, offset: int = 0) -> Value:
     x = given
     if not isinstance(x, Tensor):
         flat = len(shape) == 1 and isinstance(shape[0], Const) and shape[0].value == -1
-        return Tensor(Kind.ANY, rank=1, marks=frozenset({"flat"})) if flat and isinstance(given, Unknown) else UNKNOWN
+        if flat and isinstance(given, Unknown):
+            return Tensor(Kind.ANY, rank=1, marks=frozenset({"flat"}))
+        if [constant(each) for each in shape] == [-1, 1] and isinstance(given, Unknown):
+            return Tensor(Kind.ANY, rank=2, classes=Const(1), class_axis=-1, of=given.name)
+        return UNKNOWN
     numbers = [value.value if isinstance(value, Const) else None for value in shape]
     rank = len(shape) or None
     if numbers == [-1]:
@@ -288,6 +318,32 @@ def backward(site: Site, given: Value | None) -> Value:
     if isinstance(given, Tensor) and given.kind is Kind.LOSS:
         site.machine.emit(Backward(site.module, site.node, given))
     return NONE
+
+
+class Shape(Value):
+    """The shape of a tensor: its class axis is known where the tensor's is."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Tensor) -> None:
+        self.of = of
+
+    def items(self, n: int) -> list[Value]:
+        """Return the sizes of n axes."""
+        if self.of.classes is None or self.of.class_axis is None or not -n <= self.of.class_axis < n:
+            return [UNKNOWN] * n
+        sizes: list[Value] = [UNKNOWN] * n
+        sizes[self.of.class_axis] = self.of.classes
+        return sizes
+
+
+def size(x: Tensor, axis: int | None) -> Value:
+    """Return the size of one axis."""
+    if axis is None or x.classes is None or x.class_axis is None:
+        return UNKNOWN
+    if axis == x.class_axis or (x.rank is not None and -x.rank <= axis < x.rank and axis % x.rank == x.class_axis % x.rank):
+        return x.classes
+    return UNKNOWN
 
 
 Operation = Callable[[Site, Value | None], Value]
@@ -374,6 +430,7 @@ OPERATIONS: dict[str, Operation] = {
     "round": round_,
     "backward": backward,
     "amax": largest,
+    "any": largest,
     "reduce_max": largest,
     "cat": joined,
     "stack": joined,
@@ -462,6 +519,13 @@ def method(site: Site, base: Value, name: str) -> Value:
     if name == "long" and isinstance(base, Tensor | Unknown):
         x = as_tensor(base)
         return x if x.kind is not Kind.ANY else x.but(marks=x.marks | {"long"})
+    if name == "size" and isinstance(base, Tensor):
+        return size(base, site.integer(0, "dim")) if site.args else Shape(base)
+    if name == "masked_fill" and isinstance(site.node, ast.Call) and len(site.node.args) == 2:
+        test = site.node.args[0]
+        if isinstance(test, ast.Compare) and isinstance(site.node.func, ast.Attribute):
+            remap(site, test, site.node.func.value, site.args[1])
+        return UNKNOWN
     if name == "value_counts" and isinstance(base, Unknown):
         return Object(None, "?by appearance", (), {}, site.module, site.node)
     if name in ("t",) and isinstance(base, Tensor):

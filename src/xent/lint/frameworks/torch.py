@@ -157,6 +157,10 @@ def _tensor(site: Site) -> Value:
     given = site.get(0, "data")
     if isinstance(given, Tensor):
         return given
+    if isinstance(given, Object) and given.name == "?by appearance":
+        return given
+    if isinstance(given, Seq) and not given.exact and given.items and isinstance(given.items[0], Tensor):
+        return given.items[0]
     if isinstance(given, Seq):
         flat = frozenset({"flat"}) if given.items and all(isinstance(v, Const) for v in given.items) else frozenset()
         return Object(None, "?numbers", (given,), {}, site.module, site.node, {"?marks": flat})

@@ -1,6 +1,6 @@
 """XE306: argmax or detach between the prediction and the loss that is backpropagated."""
 
-from xent.lint.events import LossCall
+from xent.lint.events import Backward, LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
 from xent.lint.values import Kind, Tensor
@@ -87,3 +87,13 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         else "a prediction that was cut off from its graph"
     )
     return Verdict(f"{event.loss.name} is differentiated, and gets {how}: the network learns nothing of it", x.detached)
+
+
+@RULE.on(Backward)
+def of_argmax(event: Backward, seen: Seen) -> Verdict | None:
+    """Report a loss by hand that stands on indices alone."""
+    loss = event.loss
+    if loss.call is not None or loss.detached is None or loss.trail is None:
+        return None
+    message = "the loss stands on indices of an argmax, which have no gradient: nothing is learned"
+    return Verdict(message, loss.detached, node=loss.trail.node, module=loss.trail.module)

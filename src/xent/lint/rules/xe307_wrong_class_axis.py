@@ -1,6 +1,6 @@
 """XE307: a softmax over the wrong axis or without one, or a view where a permute is needed."""
 
-from xent.lint.events import Activation, LossCall, Reshaped
+from xent.lint.events import Activation, Chosen, LossCall, Reshaped
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
 from xent.lint.values import Link, Tensor
@@ -133,4 +133,18 @@ def unsaid(event: Activation, seen: Seen) -> Verdict | None:
         return None
     return Verdict(
         "say the axis: without dim, torch guesses it from the number of axes", event.result.trail, severity="info"
+    )
+
+
+@RULE.on(Chosen)
+def chosen(event: Chosen, seen: Seen) -> Verdict | None:
+    """Report a softmax along one axis of which the largest is chosen along another."""
+    x = event.value
+    if "wrong axis" not in x.marks or x.axis is None or event.axis == x.axis or x.rank == 1:
+        return None
+    return Verdict(
+        f"the softmax is over axis {x.axis}, and the classes are chosen along axis {event.axis}: no row sums to 1",
+        x.trail,
+        node=x.trail.node if x.trail else None,
+        module=x.trail.module if x.trail else None,
     )

@@ -66,7 +66,7 @@ def predict(features):
 def check(event: Threshold, seen: Seen) -> Verdict | None:
     """Logits > 0.5."""
     x = event.value
-    if x.kind is not Kind.LOGITS or event.at != 0.5:
+    if x.kind is not Kind.LOGITS or event.at != 0.5 or event.rounded:
         return None
     if "decision" not in x.marks and not (
         x.origin in seen.logits_of and seen.logits_of[x.origin].loss.family == "sigmoid"

@@ -96,10 +96,12 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
     fill = next((mark.removeprefix("padded with ") for mark in y.marks if mark.startswith("padded with ")), None)
     if fill is None:
         return None
-    said = event.options.get("ignore_index", Const(-100))
-    if not isinstance(said, Const) or f"{said.value:g}" == fill:
+    said = event.options.get("ignore_index")
+    if fill == "the pad id" and said is not None:
         return None
-    return Verdict(
-        f"the target was padded with {fill}, and {loss.name} ignores {said.value}: padding is trained as a class",
-        y.trail,
-    )
+    if said is not None and (not isinstance(said, Const) or f"{said.value}" == fill):
+        return None
+    ignored = said.value if isinstance(said, Const) else -100
+    if fill == str(ignored):
+        return None
+    return Verdict(f"the target was padded with {fill}, and {loss.name} ignores {ignored}: padding is trained as a class", y.trail)

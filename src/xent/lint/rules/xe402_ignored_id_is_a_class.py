@@ -3,7 +3,7 @@
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
-from xent.lint.values import Tensor, constant
+from xent.lint.values import Tensor, Unknown, constant
 
 RULE = Rule(
     code="XE402",
@@ -65,16 +65,20 @@ that the id is used: a list of class names that starts with a real one, or an en
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
-    """One of two classes is ignored."""
-    x = event.prediction
-    ignored = constant(event.options.get("ignore_index"))
-    if (
-        not isinstance(ignored, int)
-        or not isinstance(x, Tensor)
-        or x.n_classes is None
-        or event.loss.family != "softmax"
-    ):
+    """Report an ignored id that stands for a class."""
+    x, y, said = event.prediction, event.target, event.options.get("ignore_index")
+    if event.loss.family != "softmax" or said is None:
         return None
-    if x.n_classes != 2 or not 0 <= ignored < 2:
+    if isinstance(said, Unknown) and said.name == "?the end-of-text id":
+        if isinstance(y, Tensor) and "padded with the pad id" in y.marks:
+            return Verdict("the pad token was made the end-of-text token, which is never trained if it is ignored", y.trail)
         return None
-    return Verdict(f"ignore_index={ignored} is one of the two classes: no row of it is ever trained", x.trail)
+    ignored = constant(said)
+    if not isinstance(ignored, int) or ignored < 0:
+        return None
+    if isinstance(x, Tensor) and x.n_classes == 2 and ignored < 2:
+        return Verdict(f"ignore_index={ignored} is one of the two classes: no row of it is ever trained", x.trail)
+    if isinstance(y, Tensor) and "of a data set" in y.marks and f"{ignored} is padding" not in y.marks:
+        if y.n_classes is not None and ignored < y.n_classes:
+            return Verdict(f"ignore_index={ignored} is one of the {y.n_classes} classes: no row of it is ever trained", y.trail)
+    return None

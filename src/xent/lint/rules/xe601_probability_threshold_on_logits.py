@@ -1,6 +1,6 @@
 """XE601: a metric with a probability threshold is given logits."""
 
-from xent.lint.events import LossCall
+from xent.lint.events import LossCall, Threshold
 from xent.lint.evidence import Seen
 from xent.lint.frameworks.sklearn import threshold_of
 from xent.lint.rule import Reference, Rule, Verdict
@@ -85,3 +85,14 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
     return Verdict(
         "the accuracy compares logits with 0.5, the threshold of a probability: BinaryAccuracy(threshold=0.0)", x.trail
     )
+
+
+@RULE.on(Threshold)
+def rounded(event: Threshold, seen: Seen) -> Verdict | None:
+    """Report logits that are rounded as if they were probabilities."""
+    x = event.value
+    if x.kind is not Kind.LOGITS or not event.rounded:
+        return None
+    if "decision" not in x.marks and not (x.origin in seen.logits_of and seen.logits_of[x.origin].loss.family == "sigmoid"):
+        return None
+    return Verdict("rounding asks whether a probability is over 0.5; these are logits: compare them with 0", x.trail)
