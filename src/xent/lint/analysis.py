@@ -25,28 +25,25 @@ class Analysis:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self._events: list[Event] = []
-        self._interpreter = Interpreter(tree, self._events.append)
+        self._interpreter = Interpreter(tree)
 
     def check(self, path: str) -> list[Finding]:
         """Return what the entry points of a file lead to, in whichever file of the tree it stands.
 
         Raises :class:`SourceProblem` if the file cannot be read or parsed.
         """
-        self._run(self.tree.module(path))
-        events = list(self._events)
+        events = self._run(self.tree.module(path))
         seen = Seen(events)
         for event in events:  # whether a threshold is on logits shows where their head is trained, perhaps elsewhere
             if isinstance(event, Threshold) and event.value.kind is Kind.LOGITS and event.value.origin not in seen.logits_of:
                 home = _home(event.value.trail)
                 if home is not None and home.path != path:
-                    self._run(home)
-                    seen.add(self._events)
+                    seen.add(self._run(home))
         return judge(events, seen)
 
-    def _run(self, module: Module) -> None:
-        self._events.clear()
+    def _run(self, module: Module) -> list[Event]:
         self._interpreter.check(module)
+        return self._interpreter.events
 
 
 def judge(events: list[Event], seen: Seen) -> list[Finding]:

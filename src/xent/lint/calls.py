@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from xent.lint.events import Backward
 from xent.lint.frameworks import datasets, libraries
 from xent.lint.frameworks.site import Site
-from xent.lint.machine import DEPTH, Frame
+from xent.lint.machine import DEPTH, STEPS_ELSEWHERE, STEPS_OF_CALL, Exhausted, Frame
 from xent.lint.objects import Objects
 from xent.lint.values import (
     NONE,
@@ -137,8 +137,50 @@ class Calls(Objects):
 
     def run(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
         """Evaluate the body of a function of the tree."""
-        if len(self.frames) > DEPTH or self.running(function.node) > 1:
+        if len(self.frames) > DEPTH or self.running(function.node) > 1 or function.node in self.endless:
+            self.cut += 1
             return UNKNOWN
+        key = self._signature(function, args, kwargs)
+        if key is not None and key in self.memo:
+            value, events = self.memo[key]
+            self.events.extend(events)
+            return value
+        effects, cut, start = self.effects, self.cut, len(self.events)
+        value = self._within_steps(function, args, kwargs)
+        if key is not None and effects == self.effects and cut == self.cut and sign(value) is not None:
+            self.memo[key] = value, tuple(self.events[start:])
+        return value
+
+    def _within_steps(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
+        """Evaluate a body, unless it takes too long: then it is as if nothing were known of it, now and later."""
+        outer, mark = self.deadline, len(self.journal)
+        steps = STEPS_OF_CALL[min(len(self.frames), len(STEPS_OF_CALL)) - 1]
+        own = self.steps + (steps if function.module is self.frames[0].module else min(steps, STEPS_ELSEWHERE))
+        self.deadline = min(outer, own)
+        try:
+            return self._run(function, args, kwargs)
+        except Exhausted:
+            if own >= outer:
+                raise
+            self.undo(mark)
+            self.endless.add(function.node)
+            self.cut += 1
+            return UNKNOWN
+        finally:
+            self.deadline = outer
+
+    def _signature(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value]) -> object:
+        """Return what a call's result depends on, or None where that cannot be said."""
+        if function.scope is not None and function.scope.outer is not None:
+            return None  # it closes over names that change
+        bound = sign(function.bound) if function.bound is not None else ()
+        signs = tuple(sign(arg) for arg in args)
+        named = tuple((name, sign(value)) for name, value in kwargs.items())
+        if bound is None or None in signs or any(each is None for _, each in named):
+            return None
+        return function.node, bound, signs, named
+
+    def _run(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
         names = self.bind(function, args, kwargs)
         self.evaluated.add(function.node)
         self.frames.append(Frame(function.module, Scope(names, function.scope), function, function.bound))
@@ -241,6 +283,31 @@ class Calls(Objects):
             if frame.function is not None and frame.function.owner is not None and frame.this is not None:
                 return Super(frame.this, frame.function.owner)
         return UNKNOWN
+
+
+def sign(value: Value) -> object:
+    """Return what tells a value from others, so far as it matters to a function that gets it; None where that is open."""
+    if isinstance(value, Unknown | Method):
+        return "?"
+    if isinstance(value, Const):
+        return ("const", value.value) if isinstance(value.value, str | int | float | None) else None
+    if isinstance(value, External):
+        return ("name", value.name)
+    if isinstance(value, Tensor):
+        facts = (value.kind, value.axis, value.class_axis, value.rank, value.origin, value.softened, value.of, value.marks)
+        links = (value.detached is None, value.tempered is None, value.call)
+        return ("tensor", facts, links, value.classes if isinstance(value.classes, Const) else id(value.classes))
+    if isinstance(value, Object):
+        if value.cls is None or value.attrs.get("?made", 0) not in (0, len(value.attrs) - 1):
+            return ("object", id(value)) if value.cls is None and not value.attrs else None
+        signs = tuple(sign(arg) for arg in (*value.args, *value.kwargs.values()))
+        return ("made", value.cls, tuple(value.kwargs), signs) if None not in signs else None
+    if isinstance(value, Class):
+        return ("class", value)
+    if isinstance(value, Seq) and not value.mutable:
+        signs = tuple(sign(item) for item in value.items)
+        return ("seq", value.exact, signs) if None not in signs else None
+    return None
 
 
 def _takes(function: Function, name: str) -> bool:

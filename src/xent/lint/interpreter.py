@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from xent.lint.expressions import Expressions
 from xent.lint.frameworks import datasets, libraries, tensors, torch
-from xent.lint.machine import Exhausted, Frame
+from xent.lint.machine import STEPS, Exhausted, Frame
 from xent.lint.project import Module
 from xent.lint.values import (
     UNKNOWN,
     Class,
     Const,
+    Deferred,
     External,
     Function,
     Kind,
@@ -53,6 +55,8 @@ _BUILTINS = frozenset(
     ]
 )
 _UNROLLED = 24
+#: Bases that are long, and say nothing of which value meets which loss.
+_FRAMES = frozenset({"PreTrainedModel", "GenerationMixin", "PushToHubMixin", "TFPreTrainedModel", "FlaxPreTrainedModel"})
 
 
 class Interpreter(Expressions):
@@ -92,11 +96,14 @@ class Interpreter(Expressions):
     def check(self, module: Module) -> None:
         """Evaluate all that a file holds: its body, then each function and method that nothing has called."""
         self.steps = 0
+        self.deadline = STEPS
         self.evaluated -= module.functions
+        self.events = []
         try:
             if not module.loaded and not module.loading:
                 self.load(module)
-            for function in self._functions(module, module.tree.body, None):
+            entries = list(self._functions(module, module.tree.body, None))
+            for function in _telling(module, entries):
                 self._enter(module, function)
             for instance in self._made():
                 self._enter_instance(instance)
@@ -119,7 +126,7 @@ class Interpreter(Expressions):
 
     def _enter(self, module: Module, entry: tuple[ast.ClassDef | None, ast.FunctionDef | ast.AsyncFunctionDef]) -> None:
         cls_node, node = entry
-        if node in self.evaluated or not module.tells(node):
+        if node in self.evaluated:
             return
         mark = len(self.journal)
         self.frames = [Frame(module, module.scope)]
@@ -182,7 +189,7 @@ class Interpreter(Expressions):
             for name, method in list(cls.names.items()):
                 if not isinstance(method, Function) or isinstance(method.node, ast.Lambda) or name == "__init__":
                     continue
-                if name in ("forward", "call", "__call__") or not method.module.tells(method.node):
+                if name in ("forward", "call", "__call__") or not method.module.losses(method.node):
                     continue
                 mark = len(self.journal)
                 self.frames = [Frame(method.module, method.module.scope)]
@@ -242,6 +249,7 @@ class Interpreter(Expressions):
         elif isinstance(target, ast.Attribute):
             base = self.evaluate(target.value)
             if isinstance(base, Object):
+                self.ready(base)
                 self.write(base.attrs, target.attr, value)
             elif isinstance(base, Class):
                 self.write(base.names, target.attr, value)
@@ -426,39 +434,35 @@ class Interpreter(Expressions):
 
     def _import(self, node: ast.Import) -> bool:
         for alias in node.names:
-            found = self.tree.find(alias.name, self.module)
-            top = alias.name.partition(".")[0]
-            if found is not None and alias.asname:
-                self.assign(alias.asname, ModuleRef(found))
-            elif found is not None and "." not in alias.name:
-                self.assign(alias.name, ModuleRef(found))
-            elif found is not None:
-                package = self.tree.find(top, self.module)
-                self.assign(top, ModuleRef(package) if package else UNKNOWN)
-            else:
-                self.assign(alias.asname or top, libraries.external(alias.name if alias.asname else top))
+            name = alias.name if alias.asname else alias.name.partition(".")[0]
+            self.assign(alias.asname or name, Deferred(self.module, name, None, 0))
         return True
+
+    def resolve(self, name: Deferred) -> Value:
+        """Follow an import, now that its name is looked at."""
+        if name.bound in _FRAMES:
+            return External(f"transformers.{name.bound}")
+        found = self.tree.find(name.name, name.module, name.level) if name.name or name.level else None
+        if name.bound is None:
+            return ModuleRef(found) if found is not None else libraries.external(name.name)
+        value: Value = UNKNOWN
+        if found is not None and len(self.frames) < 60:
+            value = self.in_module(found, name.bound)
+        if isinstance(value, Unknown):
+            inner = self.tree.find(f"{name.name}.{name.bound}" if name.name else name.bound, name.module, name.level)
+            if inner is not None:
+                return ModuleRef(inner)
+            if found is None and not name.level:
+                return libraries.external(f"{name.name}.{name.bound}")
+        return value
 
     def _import_from(self, node: ast.ImportFrom) -> bool:
         name = node.module or ""
-        found = self.tree.find(name, self.module, node.level) if name or node.level else None
         for alias in node.names:
-            bound = alias.asname or alias.name
             if alias.name == "*":
-                self._star(found, name)
-                continue
-            inner = self.tree.find(f"{name}.{alias.name}" if name else alias.name, self.module, node.level)
-            value: Value = UNKNOWN
-            if found is not None:
-                if len(self.frames) < 60:
-                    value = self.in_module(found, alias.name)
-                if isinstance(value, Unknown) and inner is not None:
-                    value = ModuleRef(inner)
-            elif inner is not None:
-                value = ModuleRef(inner)
-            elif not node.level:
-                value = libraries.external(f"{name}.{alias.name}")
-            self.assign(bound, value)
+                self._star(self.tree.find(name, self.module, node.level), name)
+            else:
+                self.assign(alias.asname or alias.name, Deferred(self.module, name, alias.name, node.level))
         return True
 
     def _star(self, found: Module | None, name: str) -> None:
@@ -471,6 +475,20 @@ class Interpreter(Expressions):
             if not key.startswith("_"):
                 self.assign(key, value)
         self.module.stars.extend(found.stars)
+
+
+Entry = tuple[ast.ClassDef | None, ast.FunctionDef | ast.AsyncFunctionDef]
+
+
+def _telling(module: Module, entries: list[Entry]) -> list[Entry]:
+    """Return the functions that could meet a loss by their words, and those that call one of these by its name."""
+    chosen = {node for _, node in entries if module.tells(node)}
+    names = {node.name for cls, node in entries if cls is None and node in chosen}
+    names |= {cls.name for cls, node in entries if cls is not None and node in chosen}
+    if names:
+        called = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\s*\(")
+        chosen |= {node for _, node in entries if node not in chosen and called.search(module.source(node))}
+    return [entry for entry in entries if entry[1] in chosen]
 
 
 def known_argument(value: Value) -> bool:

@@ -13,15 +13,17 @@ from typing import Any
 
 from xent.lint.events import Event
 from xent.lint.project import Module, Tree
-from xent.lint.values import UNKNOWN, Class, Function, Object, Scope, Store, Value, join
+from xent.lint.values import UNKNOWN, Class, Deferred, Function, Object, Scope, Store, Value, join
 
-#: Calls within calls, and steps for a file: programs end, but not always soon.
+#: Calls within calls, steps for a file, and steps for a call by its depth: programs end, but not always soon.
 DEPTH = 14
 STEPS = 60_000
+STEPS_OF_CALL = (30_000, 20_000, 10_000, 5_000)
+STEPS_ELSEWHERE = 4_000  # in another file than the one that is checked
 
 
 class Exhausted(Exception):
-    """The steps for a file are used up."""
+    """The steps for a file or a call are used up."""
 
 
 class Missing(Value):
@@ -51,9 +53,14 @@ class Frame:
 class Machine(ABC):
     """Names, the journal of what was written, the budget, and where events go."""
 
-    def __init__(self, tree: Tree, emit: Callable[[Event], None]) -> None:
+    def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.emit = emit
+        self.events: list[Event] = []
+        self.memo: dict[Any, tuple[Value, tuple[Event, ...]]] = {}
+        self.effects = 0  # writes to what outlives a call
+        self.deadline = STEPS
+        self.endless: set[ast.AST] = set()  # functions that used up their steps: they are not followed again
+        self.cut = 0  # calls that were not followed, for they were too deep
         self.journal: list[tuple[Store, Any, Value]] = []
         self.frames: list[Frame] = []
         self.steps = 0
@@ -76,6 +83,14 @@ class Machine(ABC):
     def load(self, module: Module) -> None:
         """Evaluate the body of a module, once."""
 
+    def emit(self, event: Event) -> None:
+        """Tell the rules of an event."""
+        self.events.append(event)
+
+    @abstractmethod
+    def resolve(self, name: Deferred) -> Value:
+        """Follow an import."""
+
     @property
     def frame(self) -> Frame:
         """The body that runs."""
@@ -88,6 +103,7 @@ class Machine(ABC):
 
     def write(self, store: Store, key: Any, value: Value | Any) -> None:
         """Change a store so that it can be undone."""
+        self.effects += 1
         self.journal.append((store, key, store.get(key, MISSING)))
         store[key] = value
 
@@ -118,10 +134,12 @@ class Machine(ABC):
             changes = self.undo(mark)
             if flows:
                 ends.append(changes)
+        effects = self.effects  # counted when the arms ran
         places = {place: (store, key) for end in ends for place, (store, key, _) in end.items()}
         for place, (store, key) in places.items():
             found = [end[place][2] if place in end else store.get(key, MISSING) for end in ends]
             self._settle(store, key, [value for value in found if value is not MISSING])
+        self.effects = effects
         return bool(ends)
 
     def _settle(self, store: Store, key: Any, found: list[Any]) -> None:
@@ -141,7 +159,7 @@ class Machine(ABC):
     def tick(self) -> None:
         """Count a step."""
         self.steps += 1
-        if self.steps > STEPS:
+        if self.steps > self.deadline:
             raise Exhausted
 
     def lookup(self, name: str) -> Value:
@@ -150,6 +168,9 @@ class Machine(ABC):
         while scope is not None:
             if name in scope.names:
                 value: Value = scope.names[name]
+                if isinstance(value, Deferred):
+                    scope.names[name] = UNKNOWN  # for modules that import each other
+                    value = scope.names[name] = self.resolve(value)
                 return value
             scope = scope.outer
         return self.in_module(self.module, name)
@@ -159,6 +180,9 @@ class Machine(ABC):
         if not module.loaded and not module.loading:
             self.load(module)
         value: Value | None = module.scope.names.get(name)
+        if isinstance(value, Deferred):
+            module.scope.names[name] = UNKNOWN
+            value = module.scope.names[name] = self.resolve(value)
         return value if value is not None else self.starred(module, name)
 
     @abstractmethod
@@ -168,6 +192,11 @@ class Machine(ABC):
     def assign(self, name: str, value: Value) -> None:
         """Bind a name in the running body, or where it was declared global or nonlocal."""
         scope = self.frame.scope
+        if not scope.shared:
+            names = scope.names
+            self.journal.append((names, name, names.get(name, MISSING)))
+            names[name] = value
+            return
         if name in scope.shared:
             outer = scope.outer
             while outer is not None and name not in outer.names and outer.outer is not None:

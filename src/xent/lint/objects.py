@@ -137,28 +137,38 @@ class Objects(Machine):
         """Run ``__init__`` once, when the first attribute is asked for."""
         if this.cls is None or "?ready" in this.attrs:
             return
-        self.write(this.attrs, "?ready", True)
-        for cls in this.cls.line_up():
+        this.attrs["?ready"] = True
+        journal, self.journal = self.journal, []  # it stays made, whatever branch looked at it first
+        effects = self.effects
+        try:
+            self._make(this, this.cls)
+        finally:
+            self.journal, self.effects = journal, effects
+            this.attrs["?made"] = len(this.attrs)
+
+    def _make(self, this: Object, made: Class) -> None:
+        for cls in made.line_up():
             init = cls.names.get("__init__")
             if isinstance(init, Function):
                 self.run(init.bind(this), this.args, this.kwargs, this.node)
                 return
         names = [
             each.target.id
-            for cls in reversed(this.cls.line_up())
+            for cls in reversed(made.line_up())
             for each in cls.node.body
             if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
         ]
-        for cls in reversed(this.cls.line_up()):
+        for cls in reversed(made.line_up()):
             for field in names:
-                if isinstance(made := cls.names.get(field), Partial) and made.how == "field":
-                    self.write(this.attrs, field, self.call(made.function, (), {}, this.node))
+                default = cls.names.get(field)
+                if isinstance(default, Partial) and default.how == "field":
+                    self.write(this.attrs, field, self.call(default.function, (), {}, this.node))
         for field, value in zip(names, this.args, strict=False):
             self.write(this.attrs, field, value)
         for field, value in this.kwargs.items():
             if field in names:
                 self.write(this.attrs, field, value)
-        if any(name.endswith(".Sequential") for name in this.cls.libraries()):
+        if any(name.endswith(".Sequential") for name in made.libraries()):
             libraries.fill(self, this, this.args)
 
     def instantiate(self, cls: Class, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:

@@ -48,10 +48,19 @@ _TELLING = re.compile(
     r"loss|crit|entrop|nll|bce|kl_?div|log_?soft|softm|sigmoid|expit|\.compile\(|objective|NeuralNet|perplex|binary_?acc",
     re.I,
 )
+_LOSS = re.compile(
+    r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\(|\b(?:ce|kl|cost)\w*\s*\(|\.compile\s*\(", re.I
+)
 #: A function without any of these is evaluated only where it is called.
 _MEETING = re.compile(
-    r"loss|crit|entrop|nll|bce|ce\(|kl|prob|softm|sigmoid|expit|log|\.compile|objective|cost|NeuralNet|perplex|acc|backward"
-    r"|> ?0?\.5|>= ?0?\.5|round\(|== ?255|== ?-1|tau|temp|/ ?(self\.)?T\b|exp\(|fit\(|train",
+    r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\("  # a loss is called
+    r"|\b(?:ce|kl|cost)\w*\s*\("
+    r"|\.compile\s*\(|NeuralNet|Trainer\s*\(|log_softmax"
+    r"|(?<![\w.])log\s*\(|\.log\w*\s*\(\s*[^'\"\s]|\.log\(\)|\bexp\w*\s*\("
+    r"|[<>]=?\s*0?\.5\b|\bround\s*\(|softmax\s*\(|Softmax\s*\(|argmax"
+    r"|==\s*(?:255|-1|-100|\w*ign\w*|\w*void\w*)|/\s*\(?\s*(?:self\.)?(?:\w+\.)?(?:T|tau|\w*temp\w*)\b"
+    r"|\]\s*\(|(?<![.\w])(?:train|fit|run|evaluat|valid|test|main)\w*\s*\("
+    r"|==\s*(?:y|labels?|targets?|gt|truth|\w+_labels?|\w+_targets?)\b|-\s*\w+\)\s*\*\*\s*2",
     re.I,
 )
 
@@ -66,6 +75,8 @@ class Module:
         self.scope = Scope({})
         self.loaded = False
         self.loading = False
+        self._tells: dict[ast.AST, bool] = {}
+        self._losses: dict[ast.AST, bool] = {}
         self.stars: list[str] = []  # libraries whose names were all imported
 
     @cached_property
@@ -74,9 +85,14 @@ class Module:
         return re.split(r"\r\n|\r|\n", self.text)
 
     @cached_property
+    def folder(self) -> str:
+        """The folder that the file lies in."""
+        return os.path.dirname(os.path.abspath(self.path))
+
+    @cached_property
     def top_package(self) -> str:
         """The package that the file is part of, or nothing."""
-        folder, found = os.path.dirname(os.path.abspath(self.path)), ""
+        folder, found = self.folder, ""
         while os.path.isfile(os.path.join(folder, "__init__.py")):
             folder, found = os.path.split(folder)
         return found
@@ -101,8 +117,22 @@ class Module:
 
     def tells(self, node: ast.AST) -> bool:
         """Whether a function's text has a word that a loss, a threshold or a logarithm would need."""
+        found = self._tells.get(node)
+        if found is None:
+            found = self._tells[node] = _MEETING.search(self.source(node)) is not None
+        return found
+
+    def losses(self, node: ast.AST) -> bool:
+        """Whether a function's text may call a loss."""
+        found = self._losses.get(node)
+        if found is None:
+            found = self._losses[node] = _LOSS.search(self.source(node)) is not None
+        return found
+
+    def source(self, node: ast.AST) -> str:
+        """Return the lines that a statement stands on."""
         first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
-        return any(_MEETING.search(line) for line in self.lines[first - 1 : last])
+        return "\n".join(self.lines[first - 1 : last])
 
 
 def telling(text: str) -> bool:
@@ -133,6 +163,7 @@ class Tree:
         self._modules: dict[str, Module | None] = {}
         self._is_file: dict[str, bool] = {}
         self._paths: dict[str, str] = {}
+        self._found: dict[tuple[str, str, int], Module | None] = {}
 
     def module(self, path: str) -> Module:
         """Return a file's module, parsed once; raises SourceProblem where it cannot be."""
@@ -145,7 +176,13 @@ class Tree:
 
     def find(self, name: str, importer: Module, level: int = 0) -> Module | None:
         """Return the module that an import names, if it lies in the tree."""
-        folder = os.path.dirname(os.path.abspath(importer.path))
+        key = (name, importer.folder, level)
+        if key not in self._found:
+            self._found[key] = self._find(name, importer, level)
+        return self._found[key]
+
+    def _find(self, name: str, importer: Module, level: int) -> Module | None:
+        folder = importer.folder
         parts = [part for part in name.split(".") if part]
         if level:
             for _ in range(level - 1):

@@ -253,6 +253,18 @@ class Tensor(Value):
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+class Deferred(Value):
+    """A name that an import binds: the module is read when the name is first looked at."""
+
+    __slots__ = ("bound", "level", "module", "name")
+
+    def __init__(self, module: Module, name: str, bound: str | None, level: int) -> None:
+        self.module = module  # the one that imports
+        self.name = name
+        self.bound = bound  # the name in the imported module; None for the module itself
+        self.level = level
+
+
 class Scope:
     """The names of a function's body, or of a module, and the scope around it."""
 
