@@ -113,14 +113,6 @@ class Divided(Event):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reshaped(Event):
-    """A view or reshape puts the class axis where the numbers of it are not."""
-
-    value: Tensor
-    how: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Broadcast(Event):
     """Two values of shapes (n, 1) and (n,) meet in an arithmetic operation, a comparison or a loss."""
 

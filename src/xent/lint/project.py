@@ -100,7 +100,16 @@ class Module:
     @cached_property
     def functions(self) -> frozenset[ast.AST]:
         """All functions that stand in the file."""
-        return frozenset(n for n in ast.walk(self.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+        found: list[ast.AST] = []
+        bodies = [self.tree.body]
+        while bodies:
+            for node in bodies.pop():
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    found.append(node)
+                for part in ("body", "orelse", "finalbody", "handlers"):
+                    if inner := getattr(node, part, None):
+                        bodies.append(inner)
+        return frozenset(found)
 
     def place(self, node: ast.AST) -> Place:
         """Return where a node stands, in characters."""

@@ -238,6 +238,7 @@ class Tensor(Value):
     call: LossCall | None = None
     detached: Link | None = None
     tempered: Link | None = None
+    scrambled: Link | None = None  # a view put the name of the class axis where its numbers are not
     softened: bool = False  # a small constant was added
     of: str = ""  # the expression that it was made of, where that matters
     marks: frozenset[str] = frozenset()

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 
-from xent.lint.events import Activation, Backward, Chosen, Exponential, Logarithm, Remapped, Reshaped, Threshold
+from xent.lint.events import Activation, Backward, Chosen, Exponential, Logarithm, Remapped, Threshold
 from xent.lint.frameworks.site import Site, as_tensor
 from xent.lint.values import (
     NONE,
@@ -270,12 +270,10 @@ def reshape(site: Site, given: Value | None, offset: int = 0) -> Value:
         last_is_one = numbers[-1] == 1
         if x.class_axis == -1 and elsewhere and not last_is_classes and not last_is_one:
             how = f"the classes are the last axis, and the new shape has them at axis {elsewhere[0]}"
-            site.machine.emit(Reshaped(site.module, site.node, x, how))
-            return x.but(rank=rank, class_axis=1)
+            return x.but(rank=rank, class_axis=1, scrambled=site.link(how, x.trail))
         if x.class_axis == 1 and (x.rank or 0) >= 3 and last_is_classes and not elsewhere:
             how = "the classes are axis 1, and the new shape has them last"
-            site.machine.emit(Reshaped(site.module, site.node, x, how))
-            return x.but(rank=rank, class_axis=-1)
+            return x.but(rank=rank, class_axis=-1, scrambled=site.link(how, x.trail))
         if last_is_classes:
             return x.but(rank=rank, class_axis=-1)
         if elsewhere == [1] and x.class_axis == 1:

@@ -1,6 +1,6 @@
 """XE307: a softmax over the wrong axis or without one, or a view where a permute is needed."""
 
-from xent.lint.events import Activation, Chosen, LossCall, Reshaped
+from xent.lint.events import Activation, Chosen, LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
 from xent.lint.values import Link, Tensor
@@ -113,10 +113,14 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
     )
 
 
-@RULE.on(Reshaped)
-def reshaped(event: Reshaped, seen: Seen) -> Verdict | None:
-    """A view that moves the name of an axis and not its numbers."""
-    return Verdict(f"{event.how}: a view mixes the scores of different rows; permute moves an axis", event.value.trail)
+@RULE.on(LossCall)
+def scrambled(event: LossCall, seen: Seen) -> Verdict | None:
+    """Report a view that moves the name of an axis and not its numbers."""
+    step = event.prediction.scrambled if isinstance(event.prediction, Tensor) else None
+    if step is None:
+        return None
+    message = f"{step.text}: a view mixes the scores of different rows; permute moves an axis"
+    return Verdict(message, step, node=step.node, module=step.module)
 
 
 @RULE.on(Activation)
