@@ -1,62 +1,25 @@
-"""The command line. Data goes to stdout, everything else to stderr.
-
-Exit codes: 0 done, 1 a gate failed, 2 wrong use, 3 bad data or an output that cannot be written, 70 a bug: its
-traceback is shown. An interrupt gives 130. Who closes the pipe before all is read (``| head -1``) ends the process
-quietly by SIGPIPE, 141 in a shell, when both files are written. Nothing but a gate gives 1.
-
-Nothing here imports NumPy before a command runs, so that ``xent --help`` answers at once.
-"""
+"""``xent audit``."""
 
 from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from xent.cli.streams import GATE_FAILED, WRONG_USE, clear_errors, no_output, print_out, stop
 from xent.errors import DataError, OptionError, XentError
 
 if TYPE_CHECKING:
     from xent.audit import Outcome, SliceSpec
     from xent.audit.source import Progress, Source
 
-GATE_FAILED, WRONG_USE, BAD_DATA, BUG = 1, 2, 3, 70
 
-app = typer.Typer(
-    name="xent",
-    help="From logits to decisions: losses, calibration, thresholds and audits of classifiers.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        with _clear_errors():
-            _print(version("xent") + "\n", "xent")
-        raise typer.Exit
-
-
-@app.callback()
-def _main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
-    ] = False,
-) -> None:
-    pass
-
-
-@app.command()
 def audit(
     predictions: Annotated[
         Path | None,
@@ -146,9 +109,9 @@ def audit(
         "seed": seed,
         "fail-on": fail_on,
     }
-    with _clear_errors():
+    with clear_errors():
         if as_json and sys.stdout is None:
-            raise _no_output("xent audit", "a closed stream")
+            raise no_output("xent audit", "a closed stream")
         flags = {name: value for name, value in given.items() if value is not None}
         result = _audit(predictions, unknowns, out, flags).result
         if as_json:
@@ -218,7 +181,7 @@ def _check_kernels() -> None:
     try:
         describe()
     except (ValueError, ImportError) as error:
-        _stop(str(error), WRONG_USE)
+        stop(str(error), WRONG_USE)
 
 
 @contextmanager
@@ -307,50 +270,7 @@ def _print_json(result: dict[str, Any]) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(result, indent=2, allow_nan=False)
-    _print(text + "\n", "xent audit")
-
-
-def _print(text: str, function: str) -> None:
-    """Print to stdout, all of it now."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        raise _no_output(function, error.strerror or str(error)) from error
-
-
-def _no_output(function: str, got: str) -> DataError:
-    return DataError(function, f"stdout must be writable; got {got}", "send it to another place, or make room")
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Turn a user's mistake into its message and exit code; anything else is a bug and keeps its traceback.
-
-    A bug must not get away from here: of some exceptions (EOFError, EPIPE) typer makes exit code 1.
-    """
-    try:
-        yield
-    except typer.Exit:
-        raise
-    except XentError as error:
-        _stop(str(error), WRONG_USE if isinstance(error, OptionError) else BAD_DATA)
-    except KeyboardInterrupt:
-        _stop("xent: interrupted; nothing was written", 130)
-    except Exception as error:
-        missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-        if missing not in ("", "xent"):
-            _stop(
-                f"xent: this command must have {missing}; it is not installed\n\nhint: pip install 'xent[audit]'",
-                WRONG_USE,
-            )
-        _stop(traceback.format_exc().rstrip(), BUG)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    with suppress(OSError):
-        typer.echo(message, err=True)
-    raise typer.Exit(code)
+    print_out(text + "\n", "xent audit")
 
 
 @contextmanager
