@@ -59,7 +59,7 @@ def test_code_cells_follow_each_other_and_know_their_numbers():
         ("%%\nx", "\n"),
         ("x = 5 % 3\n", "x = 5 % 3\n"),
         ("await f()", "await f()"),
-        ("x = \"it's (\"\n%run y", "x = \"it's (\"\npass"),
+        ('x = "it\'s ("\n%run y', 'x = "it\'s ("\npass'),
     ],
 )
 def test_what_only_ipython_knows_is_made_harmless(cell, python):
@@ -123,7 +123,9 @@ def test_only_the_cell_changes():
     assert after == wanted
 
 
-@given(st.lists(st.lists(st.sampled_from(["x = 1", "%magic", "!ls \\", "'''", "(", ")", "é?", "%%bash", ""]), max_size=5)))
+@given(
+    st.lists(st.lists(st.sampled_from(["x = 1", "%magic", "!ls \\", "'''", "(", ")", "é?", "%%bash", ""]), max_size=5))
+)
 def test_every_line_stays(cells):
     source = code(*("\n".join(cell) for cell in cells))
     assert len(source.lines) == sum(max(len(cell), 1) for cell in cells) + 1

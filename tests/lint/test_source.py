@@ -159,7 +159,9 @@ def _read_or_problem(content, name):
                     assert 1 <= place.line <= place.end_line <= len(source.lines)
 
 
-@given(st.text(st.characters(codec="cp1252", exclude_characters="\0"), max_size=60), st.sampled_from(["utf-8", "cp1252"]))
+@given(
+    st.text(st.characters(codec="cp1252", exclude_characters="\0"), max_size=60), st.sampled_from(["utf-8", "cp1252"])
+)
 def test_what_is_decoded_can_be_encoded_again(text, encoding):
     for bom in (b"", codecs.BOM_UTF8) if encoding == "utf-8" else (b"",):
         content = bom + f"# coding: {encoding}\n{text}".encode(encoding)

@@ -41,7 +41,7 @@ def check_selectors(selectors: Iterable[str], what: str) -> None:
 
 def nearest(selector: str) -> str:
     """Return the hint for a code that no rule has."""
-    close = get_close_matches(selector.upper(), [*catalogue(), ALL, "XE"], 1, 0.6)
+    close = get_close_matches(selector.upper(), [*catalogue(), ALL], 1, 0.6)
     return f"did you mean {close[0]}? 'xent rule' lists them all" if close else "'xent rule' lists them all"
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -180,19 +181,34 @@ def _alone(run: _Run, path: str) -> list[ReportedFinding]:
 def _in_processes(run: _Run, jobs: int, chunks: list[list[str]]) -> list[list[ReportedFinding] | None]:
     """Return the findings of each chunk, None where the process died. An interrupt ends all of them at once."""
     context = get_context("spawn")  # a fork of a process with threads may hang
-    pool = ProcessPoolExecutor(jobs, context, _begin, (run, list(sys.path)))
-    try:
+    with _broken_pipes_raise():
+        pool = ProcessPoolExecutor(jobs, context, _begin, (run, list(sys.path)))
         futures = []
-        with suppress(BrokenProcessPool):
-            futures += [pool.submit(_lint_chunk, chunk) for chunk in chunks]
-        results = [_result(future) for future in futures]
-        pool.shutdown()
-    except BaseException:
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
+        try:
+            with suppress(BrokenProcessPool):
+                for chunk in chunks:
+                    futures.append(pool.submit(_lint_chunk, chunk))
+            results = [_result(future) for future in futures]
+        except BaseException:
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
     return results + [None] * (len(chunks) - len(results))
+
+
+@contextmanager
+def _broken_pipes_raise() -> Iterator[None]:
+    """Let a pipe to a process that died be an error: the command has broken pipes end its own process."""
+    if not hasattr(signal, "SIGPIPE") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPIPE, before)
 
 
 def _result(future: Future[list[ReportedFinding]]) -> list[ReportedFinding] | None:

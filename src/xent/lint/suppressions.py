@@ -157,6 +157,6 @@ class _Statements:
         first = body[0].pattern if isinstance(body[0], ast.match_case) else body[0]
         decorators = getattr(first, "decorator_list", ())
         end = min([first.lineno, *(decorator.lineno for decorator in decorators)]) - 1
-        while end > start and self._source.lines[end - 1].strip()[:1] in ("", "#"):
+        while end > node.lineno and self._source.lines[end - 1].strip()[:1] in ("", "#"):
             end -= 1
-        return start, max(start, end)
+        return start, max(node.lineno, end)

@@ -1,11 +1,13 @@
 """In place of xent.lint.analysis: what a file calls says what is found in it, so that these tests know beforehand.
 
 ``bad(x)`` is a finding, ``harmless(x)`` an information, ``mend(x)`` a finding whose safe fix leaves ``x``, ``guess(x)``
-the same with an unsafe one, ``spoil(x)`` one whose fix is no Python; ``crash()``, ``recurse()`` and ``die()`` do so.
+the same with an unsafe one, ``spoil(x)`` one whose fix is no Python; ``crash()``, ``recurse()``, ``wait()`` and ``die()`` do so.
 """
 
 import ast
 import os
+import time
+from pathlib import Path
 
 from xent.lint.finding import Edit, Finding, Fix, Step
 from xent.lint.source import parse, read
@@ -40,6 +42,9 @@ def check(tree, path):
                 raise RuntimeError("two\nlines \x1b[31m")
             case "recurse":
                 check(tree, path)
+            case "wait":
+                Path("waiting").touch()
+                time.sleep(600)
             case "die":
                 os._exit(3)
     return findings
