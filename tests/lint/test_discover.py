@@ -1,6 +1,7 @@
 """Which files are checked."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -108,4 +109,4 @@ def test_patterns(pattern, path, wanted, here):
 
 @given(st.text("ab*?[]!-./\\^", max_size=8), st.text("ab/", min_size=1, max_size=8))
 def test_no_pattern_fails(pattern, path):
-    assert matches(path, pattern, os.getcwd()) in (True, False)
+    assert matches(path, pattern, str(Path.cwd())) in (True, False)

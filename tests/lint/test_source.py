@@ -127,8 +127,23 @@ def test_any_bytes(content):
 
 
 PIECES = st.sampled_from(
-    [b"# coding: ", b"utf-8", b"latin-1", b"\n", b"\r", b"\0", b"(", b")", b"'''", b"\\", b"x", b"=", b"\xff", b"\x0c"]
-    + [b"lambda:", b"%", b"!", b"def f():", b" ", b"\t", b"\xef\xbb\xbf", b"f'{", b"}", b"match x:", b"async "]
+    [
+        *(b"# coding: ", b"utf-8", b"latin-1", b"\n", b"\r", b"\0", b"(", b")", b"'''", b"\\", b"x", b"=", b"\xff"),
+        *(
+            b"lambda:",
+            b"%",
+            b"!",
+            b"def f():",
+            b" ",
+            b"\t",
+            b"\xef\xbb\xbf",
+            b"f'{",
+            b"}",
+            b"match x:",
+            b"async ",
+            b"\x0c",
+        ),
+    ]
 )
 
 

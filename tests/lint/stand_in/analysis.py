@@ -1,7 +1,8 @@
 """In place of xent.lint.analysis: what a file calls says what is found in it, so that these tests know beforehand.
 
 ``bad(x)`` is a finding, ``harmless(x)`` an information, ``mend(x)`` a finding whose safe fix leaves ``x``, ``guess(x)``
-the same with an unsafe one, ``spoil(x)`` one whose fix is no Python; ``crash()``, ``recurse()``, ``wait()`` and ``die()`` do so.
+the same with an unsafe one, ``spoil(x)`` one whose fix is no Python. ``crash()``, ``recurse()``, ``wait()`` and
+``die()`` do so.
 """
 
 import ast
