@@ -185,3 +185,44 @@ def test_torn_files_never_stop_a_run(content, cut, torn, name, write):
     assert found[-1].spot.path == "z.py"
     assert {reported.finding.code for reported in found} <= {"XE101", "XE002"}
     assert all("\n" not in line for line in lines(lint_paths([name])))
+
+
+# Findings in other files than the one whose check found them ----------------------------------------------------------
+
+
+def test_a_finding_belongs_to_the_file_it_stands_in(write):
+    write(
+        {
+            "a.py": "elsewhere('m.py')",
+            "b.py": "elsewhere('m.py')",
+            "m.py": "bad()\nbad()",
+            "s.py": "x = 1  # noqa: XE101",
+            "z.py": "elsewhere('s.py')",
+        }
+    )
+    assert lines(lint_paths(["."])) == [
+        "m.py:1:1 XE101 from a.py",
+        "m.py:1:1 XE101 softmax before a cross-entropy",
+        "m.py:2:1 XE101 softmax before a cross-entropy",
+    ]
+    assert lines(lint_paths(["a.py"])) == ["m.py:1:1 XE101 from a.py"]
+    assert lines(lint_paths(["z.py"])) == []
+    assert lint_paths(["."], Config(per_file_ignores={"m.py": ("XE1",)})).findings == ()
+
+
+def test_what_is_excluded_stays_so(write):
+    write({"a.py": "elsewhere('gen/m.py')", "gen/m.py": "x = 1"})
+    assert lines(lint_paths(["."])) == ["gen/m.py:1:1 XE101 from a.py"]
+    assert lines(lint_paths(["."], Config(exclude=("gen",)))) == []
+
+
+def test_an_analysis_that_failed_is_not_used_again(write, stand_in, monkeypatch):
+    made = []
+    begin = stand_in.Analysis.__init__
+    monkeypatch.setattr(stand_in.Analysis, "__init__", lambda self, tree: made.append(begin(self, tree)))
+    write({"a.py": "crash()", "b.py": "bad()", "c.py": "bad()"})
+    assert len(lint_paths(["."]).findings) == 3
+    assert len(made) == 2
+    monkeypatch.setattr(engine, "_FORGET", 1)
+    lint_paths(["b.py", "c.py"])
+    assert len(made) == 4

@@ -101,25 +101,6 @@ def test_files_that_are_none(tmp_path, monkeypatch):
         assert caught.value.message == message
 
 
-def test_places_count_letters():
-    """Python's own trees count bytes of UTF-8."""
-    line = "x = 'é日🙂'; y = f(é) # ü"
-    with unsaved({"a.py": line.encode()}):
-        source = read("a.py")
-    call = parse(source).body[1].value
-    place = source.place(call)
-    assert line[place.column - 1 : place.end_column - 1] == "f(é)"
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
-def test_places_hold_what_the_node_says(text):
-    line = f"x = {text!r}; f({text!r})"
-    with unsaved({"a.py": line.encode()}):
-        source = read("a.py")
-    place = source.place(parse(source).body[1])
-    assert source.lines[place.line - 1][place.column - 1 : place.end_column - 1] == f"f({text!r})"
-
-
 @given(st.binary(max_size=300))
 def test_any_bytes(content):
     _read_or_problem(content, "a.py")
@@ -168,10 +149,7 @@ def _read_or_problem(content, name):
             assert "\n" not in str(problem)
             assert problem.line >= 1
         else:
-            for node in ast.walk(tree):
-                if isinstance(node, ast.expr):
-                    place = source.place(node)
-                    assert 1 <= place.line <= place.end_line <= len(source.lines)
+            assert isinstance(tree, ast.Module)
 
 
 @given(

@@ -60,9 +60,9 @@ def _walk(folder: str, exclude: Sequence[str], root: str, problems: list[SourceP
         for entry in entries:
             path = entry.path if folder != os.curdir else entry.name
             if entry.is_dir(follow_symlinks=False):
-                if not _is_left_out(entry) and not _excluded(path, exclude, root):
+                if not _is_left_out(entry) and not is_excluded(path, exclude, root):
                     folders.append(path)
-            elif entry.name.endswith(ENDINGS) and entry.is_file() and not _excluded(path, exclude, root):
+            elif entry.name.endswith(ENDINGS) and entry.is_file() and not is_excluded(path, exclude, root):
                 yield path
         waiting += reversed(folders)
 
@@ -72,5 +72,6 @@ def _is_left_out(entry: os.DirEntry[str]) -> bool:
     return name in _LEFT_OUT or name.endswith(".egg-info") or Path(entry.path, "pyvenv.cfg").exists()
 
 
-def _excluded(path: str, exclude: Sequence[str], root: str) -> bool:
+def is_excluded(path: str, exclude: Sequence[str], root: str) -> bool:
+    """Say whether one of the patterns names a path."""
     return any(matches(path, pattern, root) for pattern in exclude)

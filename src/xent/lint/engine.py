@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -18,19 +18,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from xent.errors import OptionError
 from xent.lint.baseline import apply_baseline
 from xent.lint.config import Config
-from xent.lint.discover import discover
+from xent.lint.discover import discover, is_excluded
 from xent.lint.finding import Finding, Place, SourceProblem
 from xent.lint.notices import INTERNAL, UNREADABLE
 from xent.lint.report import Report, ReportedFinding, reported
-from xent.lint.source import Source, read, unsaved
-from xent.lint.suppressions import silence
+from xent.lint.source import Source, parse, read, unsaved
+from xent.lint.suppressions import may_have_noqa, silence
 
 if TYPE_CHECKING:
-    from xent.lint.analysis import Tree
+    from xent.lint.analysis import Analysis
 
 #: Below so many files a second process costs more than it saves.
 _FEW = 100
 _CHUNK = 32
+#: After so many files an analysis begins anew: it keeps the tree of every module it saw.
+_FORGET = 500
 
 
 def lint_paths(paths: Sequence[str | os.PathLike[str]], config: Config | None = None, jobs: int = 1) -> Report:
@@ -82,19 +84,15 @@ def lint_files(found: Found, config: Config, jobs: int = 1, contents: Mapping[st
     """Check files; ``contents`` stand for those of their files. The baseline is left to the caller."""
     if jobs < 1:
         raise OptionError("xent lint", f"--jobs must be at least 1; got {jobs}", "leave it out to take every core")
-    findings: list[ReportedFinding] = []
-    for problem in found.problems:
-        if UNREADABLE.code in config.codes_for(problem.path):
-            findings += reported([_unreadable(problem)], [], ())
     run = _Run(found.files, config, dict(contents or {}))
     if jobs == 1 or len(found.files) < _FEW:
+        checker = _Checker(run)
         with unsaved(run.contents):
-            tree = run.tree()
-            for path in found.files:
-                findings += _lint_file(tree, path, config)
+            checked = [checker.check(path) for path in found.files]
     else:
-        findings += _side_by_side(run, jobs)
-    return Report(tuple(findings), len(found.files))
+        checked = _side_by_side(run, jobs)
+    checked += [_Checked(problem.path, [_unreadable(problem)], False) for problem in found.problems]
+    return Report(tuple(_reported(run, checked)), len(found.files))
 
 
 class _Run(NamedTuple):
@@ -104,35 +102,101 @@ class _Run(NamedTuple):
     config: Config
     contents: dict[str, bytes]
 
-    def tree(self) -> Tree:
-        from xent.lint.analysis import Tree
+    def analysis(self) -> Analysis:
+        """Return an analysis that follows imports up to the folder of the settings."""
+        from xent.lint.analysis import Analysis
+        from xent.lint.project import Tree
 
-        return Tree(self.files)
+        tree = Tree(lambda path: read(path).text, [self.config.root])
+        for path in self.files:
+            tree.name_path(path)
+        return Analysis(tree)
 
 
-def _lint_file(tree: Tree, path: str, config: Config) -> list[ReportedFinding]:
-    """Check a file. Nothing that it holds can stop the run: what fails is a finding."""
+class _Checked(NamedTuple):
+    """What the check of a file gave. A finding may stand in a file that it imports."""
+
+    path: str
+    findings: list[Finding]
+    has_noqa: bool
+
+
+class _Checker:
+    """Checks file after file. Nothing that they hold can stop it: what fails is a finding."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._analysis: Analysis | None = None
+        self._n_checked = 0
+
+    def check(self, path: str) -> _Checked:
+        try:
+            source = read(path)
+        except SourceProblem as problem:
+            return _Checked(path, [_unreadable(problem)], False)
+        has_noqa = may_have_noqa(source)
+        try:
+            return _Checked(path, self._findings(source), has_noqa)
+        except SourceProblem as problem:
+            finding = _unreadable(problem)
+        except (RecursionError, MemoryError):
+            finding = _unreadable(SourceProblem(path, 1, "is nested too deeply to be followed"))
+        except Exception as error:
+            finding = _internal(path, error)
+        self._analysis = None  # what it knew may be half of it
+        return _Checked(path, [finding], has_noqa)
+
+    def _findings(self, source: Source) -> list[Finding]:
+        from xent.lint.analysis import telling
+
+        if not telling(source.text):
+            parse(source)  # only to say so where it is broken
+            return []
+        if self._analysis is None or self._n_checked >= _FORGET:
+            self._analysis, self._n_checked = self._run.analysis(), 0
+        self._n_checked += 1
+        try:
+            return self._analysis.check(source.path)
+        except SourceProblem:
+            parse(source)  # which says it better
+            raise
+
+
+def _reported(run: _Run, checked: Iterable[_Checked]) -> list[ReportedFinding]:
+    """Sort findings by the file that they stand in, each once, and leave out what is ignored or silenced there."""
+    found: dict[str, dict[tuple[Place, str], Finding]] = {path: {} for path in run.files}
+    looked_at = set(found)
+    has_noqa = set()
+    elsewhere = []
+    for each in checked:
+        if each.has_noqa:
+            has_noqa.add(each.path)
+        for finding in each.findings:
+            if finding.place.path == each.path:
+                found.setdefault(each.path, {}).setdefault((finding.place, finding.code), finding)
+            else:
+                elsewhere.append(finding)
+    for finding in elsewhere:  # what a file says of itself comes first
+        found.setdefault(finding.place.path, {}).setdefault((finding.place, finding.code), finding)
+    done = []
+    with unsaved(run.contents):
+        for path, findings in found.items():
+            known = path in looked_at or not is_excluded(path, run.config.exclude, run.config.root)
+            if known and (findings or path in has_noqa):
+                done += _of_file(path, list(findings.values()), run)
+    return done
+
+
+def _of_file(path: str, findings: list[Finding], run: _Run) -> list[ReportedFinding]:
+    config = run.config
     codes = config.codes_for(path)
+    findings = [finding for finding in findings if finding.code in codes]
     try:
         source = read(path)
-    except SourceProblem as problem:
-        return reported([_unreadable(problem)] if UNREADABLE.code in codes else [], [], ())
-    try:
-        findings = _findings(tree, source, codes)
-    except SourceProblem as problem:
-        findings = [_unreadable(problem)]
-    except (RecursionError, MemoryError):
-        findings = [_unreadable(SourceProblem(path, 1, "is nested too deeply to be followed"))]
-    except Exception as error:
-        return reported([_internal(path, error)] if INTERNAL.code in codes else [], [], ())
-    return reported([finding for finding in findings if finding.code in codes], source.lines, source.cells)
-
-
-def _findings(tree: Tree, source: Source, codes: frozenset[str]) -> list[Finding]:
-    from xent.lint.analysis import check
-
-    findings = [finding for finding in check(tree, source.path) if finding.code in codes]
-    return silence(source, findings, codes)
+    except SourceProblem:
+        return reported(findings, [], ())
+    findings = silence(source, findings, codes)
+    return reported(findings, source.lines, source.cells)
 
 
 def _unreadable(problem: SourceProblem) -> Finding:
@@ -152,7 +216,7 @@ def _internal(path: str, error: BaseException | str) -> Finding:
     return Finding(INTERNAL.code, INTERNAL.severity, place, f"not checked: internal error, please report ({what})")
 
 
-def _side_by_side(run: _Run, jobs: int) -> list[ReportedFinding]:
+def _side_by_side(run: _Run, jobs: int) -> list[_Checked]:
     """Check the files in several processes. One that dies is no end: its files are taken again, one at a time."""
     size = max(1, min(_CHUNK, len(run.files) // (4 * jobs)))
     chunks = [run.files[start : start + size] for start in range(0, len(run.files), size)]
@@ -161,24 +225,19 @@ def _side_by_side(run: _Run, jobs: int) -> list[ReportedFinding]:
         raise OptionError(
             "xent lint", f"--jobs must be 1 where no process can be started; got {jobs}", "see stderr for the reason"
         )
-    findings = []
+    checked = []
     for chunk, result in zip(chunks, results, strict=True):
-        if result is None:
-            result = [finding for path in chunk for finding in _alone(run, path)]
-        findings += result
-    return findings
+        checked += [_alone(run, path) for path in chunk] if result is None else result
+    return checked
 
 
-def _alone(run: _Run, path: str) -> list[ReportedFinding]:
+def _alone(run: _Run, path: str) -> _Checked:
     """Check one file in a process of its own, which it may take down with it."""
-    [findings] = _in_processes(run, 1, [[path]])
-    if findings is None:
-        codes = run.config.codes_for(path)
-        return reported([_internal(path, "the process died")] if INTERNAL.code in codes else [], [], ())
-    return findings
+    [result] = _in_processes(run, 1, [[path]])
+    return _Checked(path, [_internal(path, "the process died")], False) if result is None else result[0]
 
 
-def _in_processes(run: _Run, jobs: int, chunks: list[list[str]]) -> list[list[ReportedFinding] | None]:
+def _in_processes(run: _Run, jobs: int, chunks: list[list[str]]) -> list[list[_Checked] | None]:
     """Return the findings of each chunk, None where the process died. An interrupt ends all of them at once."""
     context = get_context("spawn")  # a fork of a process with threads may hang
     with _broken_pipes_raise():
@@ -211,26 +270,26 @@ def _broken_pipes_raise() -> Iterator[None]:
         signal.signal(signal.SIGPIPE, before)
 
 
-def _result(future: Future[list[ReportedFinding]]) -> list[ReportedFinding] | None:
+def _result(future: Future[list[_Checked]]) -> list[_Checked] | None:
     try:
         return future.result()
     except BrokenProcessPool:
         return None
 
 
-_runs: list[tuple[_Run, Tree]] = []  # of a process that was started here: the one run it is for
+_runs: list[tuple[_Run, _Checker]] = []  # of a process that was started here: the one run it is for
 
 
 def _begin(run: _Run, path: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process answers for all
     sys.path[:] = path
-    _runs[:] = [(run, run.tree())]
+    _runs[:] = [(run, _Checker(run))]
 
 
-def _lint_chunk(paths: list[str]) -> list[ReportedFinding]:
-    [(run, tree)] = _runs
+def _lint_chunk(paths: list[str]) -> list[_Checked]:
+    [(run, checker)] = _runs
     with unsaved(run.contents):
-        return [finding for path in paths for finding in _lint_file(tree, path, run.config)]
+        return [checker.check(path) for path in paths]
 
 
 def default_jobs() -> int:

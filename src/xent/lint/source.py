@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from xent.lint.finding import Place, SourceProblem
+from xent.lint.finding import SourceProblem
 from xent.lint.notebook import Cell, code_of
 
 #: Larger files are generated; parsing one takes a gigabyte and half a minute.
@@ -41,25 +41,6 @@ class Source:
     def lines(self) -> list[str]:
         """The lines without their ends. Only a line feed ends one: form feeds and their like do not."""
         return self.text.split("\n")
-
-    def place(self, node: ast.expr | ast.stmt | ast.excepthandler | ast.arg | ast.keyword) -> Place:
-        """Return where a node stands; ``ast`` counts columns in UTF-8 bytes from 0, a place in characters from 1."""
-        end_line = node.end_lineno if node.end_lineno is not None else node.lineno
-        end_offset = node.end_col_offset if node.end_col_offset is not None else node.col_offset
-        return Place(
-            self.path,
-            node.lineno,
-            self.column(node.lineno, node.col_offset),
-            end_line,
-            self.column(end_line, end_offset),
-        )
-
-    def column(self, line: int, offset: int) -> int:
-        """Return the column, from 1, of a byte of a line, from 0."""
-        text = self.lines[line - 1] if line <= len(self.lines) else ""
-        if text.isascii():
-            return offset + 1
-        return len(text.encode(errors="surrogatepass")[:offset].decode(errors="ignore")) + 1
 
 
 @dataclass(frozen=True)

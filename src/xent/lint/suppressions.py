@@ -36,6 +36,11 @@ class _Noqa:
         return self.codes is None or code in self.codes
 
 
+def may_have_noqa(source: Source) -> bool:
+    """Say whether a file has a noqa comment of a code of ours, which must be looked at though nothing is found."""
+    return any("XE" in match[0].upper() for match in _NOQA.finditer(source.text))
+
+
 def silence(source: Source, findings: Iterable[Finding], codes: frozenset[str]) -> list[Finding]:
     """Return the findings that no comment silences, and one of XE001 for each comment of ours that silences nothing.
 
