@@ -46,14 +46,26 @@ def _translated(pattern: str) -> str:
             parts.append("[^/]")
             at += 1
         elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
-            chosen = pattern[at + 1 : end]
-            negated = chosen.startswith("!")
-            letters = re.escape(chosen[negated:]).replace(r"\-", "-")
-            if re.search("(.)-(.)", letters) and any(a > b for a, b in re.findall("(.)-(.)", letters)):
-                letters = re.escape(chosen[negated:])  # a range from high to low: letters as they stand
-            parts.append(f"[{'^' if negated else ''}{letters}]")
+            parts.append(_one_of(pattern[at + 1 : end]))
             at = end + 1
         else:
             parts.append(re.escape(pattern[at]))
             at += 1
     return "".join(parts)
+
+
+def _one_of(letters: str) -> str:
+    """Translate what is between brackets: letters and ranges of them, after a ``!`` what they are not."""
+    negated = letters.startswith("!")
+    letters = letters[negated:]
+    chosen = ""
+    while letters:
+        if len(letters) > 2 and letters[1] == "-":
+            low, high, letters = letters[0], letters[2], letters[3:]
+            chosen += f"{re.escape(low)}-{re.escape(high)}" if low <= high else ""
+        else:
+            chosen += re.escape(letters[0])
+            letters = letters[1:]
+    if not chosen:
+        return "[^/]" if negated else "(?!)"
+    return f"[^/{chosen}]" if negated else f"[{chosen}]"
