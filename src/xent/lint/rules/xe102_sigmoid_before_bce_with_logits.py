@@ -17,8 +17,8 @@ row cannot cost less than ln 2 = .693 nats and a positive one not less than ln(1
 one more factor p(1 − p), at most 1/4, which vanishes where the network is confidently wrong.
 
 Nothing fails, but the outputs stop being probabilities: for a row that is positive with probability q the best output
-is 0 up to q = .5 and 1 from q = .731 on. And whoever reads the predictions through a second sigmoid, like the loss, with
-a threshold of .5 calls every row positive.""",
+is 0 up to q = .5 and 1 from q = .731 on. And whoever reads the predictions as the loss does, through a second sigmoid,
+with a threshold of .5 calls every row positive.""",
     bad="""\
 import torch
 from torch import nn

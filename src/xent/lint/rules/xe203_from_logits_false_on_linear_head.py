@@ -17,9 +17,9 @@ as p = 1e-7 and every logit above 1 as p = 1 − 1e-7, and outside that strip th
 with logit −2 costs 16.118 nats and teaches nothing.
 
 A categorical loss divides by the sum of the row first (only the sparse one on TensorFlow does not). The logits
-(2, −3, .5) sum to −.5 and become (−4, 6, −1); if class 0 is the right one, the network has it largest, with a softmax of
-.813, and Keras charges 16.118 nats and sends no gradient. Where the sum happens to be positive the training may even
-seem to work.
+(2, −3, .5) sum to −.5 and become (−4, 6, −1); if class 0 is the right one, the network has it largest, with a softmax
+of .813, and Keras charges 16.118 nats and sends no gradient. Where the sum happens to be positive the training may
+even seem to work.
 
 The names `"binary_crossentropy"`, `"categorical_crossentropy"` and `"sparse_categorical_crossentropy"` are losses with
 `from_logits=False`; only the object can be told otherwise.""",
