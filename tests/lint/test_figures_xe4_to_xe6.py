@@ -71,6 +71,14 @@ def test_xe404():
         F.cross_entropy(torch.zeros(1, 3), FIRST, weight=torch.ones(2))
 
 
+def test_xe404_programs(tmp_path, monkeypatch):
+    pytest.importorskip("pandas")
+    (tmp_path / "train.csv").write_text("label\n" + "0\n" + "1\n" * 4 + "2\n" * 2)
+    monkeypatch.chdir(tmp_path)
+    assert run("XE404")["weight"].tolist() == [1 / 4, 1 / 2, 1]
+    assert run("XE404", "good")["weight"].tolist() == [1, 1 / 4, 1 / 2]
+
+
 def test_xe405():
     target = torch.tensor([1.0] + [0.0] * 9)
     for which, p in (("bad", 0.1), ("good", 0.5)):
