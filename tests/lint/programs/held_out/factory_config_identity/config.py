@@ -1,0 +1,7 @@
+# Settings of the run.
+CFG = {
+    "hidden": 256,
+    "num_classes": 12,
+    "out_activation": "none",
+    "lr": 3e-4,
+}

@@ -1,0 +1,16 @@
+# Keras: logits of one unit with the right loss, but BinaryAccuracy keeps its threshold of 0.5.
+import tensorflow as tf
+
+base = tf.keras.applications.MobileNetV2(input_shape=(160, 160, 3), include_top=False, weights="imagenet")
+base.trainable = False
+inputs = tf.keras.Input(shape=(160, 160, 3))
+x = tf.keras.applications.mobilenet_v2.preprocess_input(inputs)
+x = tf.keras.layers.GlobalAveragePooling2D()(base(x, training=False))
+outputs = tf.keras.layers.Dense(1)(x)
+model = tf.keras.Model(inputs, outputs)
+
+model.compile(  # expect: XE601
+    optimizer=tf.keras.optimizers.Adam(1e-4),
+    loss=tf.keras.losses.BinaryCrossentropy(from_logits=True),
+    metrics=[tf.keras.metrics.BinaryAccuracy()],
+)

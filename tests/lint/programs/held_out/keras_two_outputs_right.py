@@ -1,0 +1,17 @@
+# Keras: two outputs with a loss each: a linear head with from_logits=True, and a softmax head with the string: right.
+import tensorflow as tf
+from tensorflow.keras import Input, Model
+from tensorflow.keras.layers import Conv2D, Dense, GlobalMaxPooling2D
+
+img = Input((64, 64, 1))
+f = GlobalMaxPooling2D()(Conv2D(32, 3, activation="relu")(img))
+gender = Dense(1, name="gender")(f)
+age = Dense(8, activation="softmax", name="age")(f)
+model = Model(img, [gender, age])
+model.compile(
+    optimizer="adam",
+    loss={
+        "gender": tf.keras.losses.BinaryCrossentropy(from_logits=True),
+        "age": "sparse_categorical_crossentropy",
+    },
+)

@@ -1,0 +1,2 @@
+# Re-exports the network and its maker.
+from .net import SmallNet, build

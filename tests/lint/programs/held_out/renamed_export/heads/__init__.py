@@ -1,0 +1,2 @@
+# The head with probabilities is exported under a plain name.
+from .prob import ProbHead as Head

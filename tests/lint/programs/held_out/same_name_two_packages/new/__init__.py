@@ -1,0 +1,2 @@
+# The new networks.
+from .model import Net

@@ -1,0 +1,2 @@
+# The old networks.
+from .model import Net

@@ -1,0 +1,7 @@
+# TensorFlow 1: the loss of the network.
+import tensorflow as tf
+
+
+def loss(logits, labels):
+    xent = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=labels)
+    return tf.reduce_mean(xent)

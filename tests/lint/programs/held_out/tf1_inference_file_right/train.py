@@ -1,0 +1,14 @@
+# inference() returns logits and softmax, and each goes where it belongs: right.
+import tensorflow as tf
+
+import losses
+import network
+
+images = tf.placeholder(tf.float32, [None, 96, 96, 1])
+labels = tf.placeholder(tf.int32, [None])
+keep_prob = tf.placeholder(tf.float32)
+
+output, prob = network.inference(images, keep_prob)
+total_loss = losses.loss(output, labels)
+tf.summary.histogram("confidence", tf.reduce_max(prob, 1))
+train_op = tf.train.MomentumOptimizer(0.01, 0.9).minimize(total_loss)

@@ -1,0 +1,38 @@
+# A notebook defines Net twice; the one that is trained is the second, which has no softmax: right.
+# In[1]:
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+# In[2]:
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(30, 2)
+
+    def forward(self, x):
+        return F.softmax(self.fc(x), dim=1)
+
+
+# In[3]:
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(30, 2)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+# In[4]:
+net = Net()
+criterion = nn.CrossEntropyLoss()
+opt = torch.optim.Adam(net.parameters())
+
+
+# In[5]:
+def fit(x, y):
+    opt.zero_grad()
+    criterion(net(x), y).backward()
+    opt.step()
