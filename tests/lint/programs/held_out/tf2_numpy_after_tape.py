@@ -1,0 +1,16 @@
+# TensorFlow 2: .numpy() of the loss and argmax of the prediction come after the gradient, for the log: right.
+import numpy as np
+import tensorflow as tf
+
+net = tf.keras.Sequential([tf.keras.layers.Dense(32, activation="relu"), tf.keras.layers.Dense(4)])
+loss_fn = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+opt = tf.keras.optimizers.SGD(0.1)
+
+
+def step(x, y):
+    with tf.GradientTape() as tape:
+        pred = net(x)
+        loss = loss_fn(y, pred)
+    grads = tape.gradient(loss, net.trainable_variables)
+    opt.apply_gradients(zip(grads, net.trainable_variables))
+    return float(loss.numpy()), np.mean(np.argmax(pred.numpy(), axis=1) == y)

@@ -1,0 +1,2 @@
+# Networks of the project.
+from .gated import GatedMLP
