@@ -1,4 +1,4 @@
-# An LSTM tagger with log_softmax handed to nll_loss, and the scores left for decoding: right.
+# An LSTM tagger with log_softmax handed to nll_loss, and the scores kept for the decoder: right.
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
