@@ -21,14 +21,14 @@ ROOT = Path(xent.__file__).parent
 #: From the ground up. A room imports from lower layers and from itself, never from its own layer's other rooms.
 LAYERS = [
     {"errors"},
-    {"_arrays", "_estimates", "_files", "_pieces", "kernels"},
+    {"_arrays", "_estimates", "_files", "_pieces", "_spellings", "kernels"},
     {"_validate"},
     {"mining"},
     {"_options"},
     {"_pipeline"},
     {"_sigmoid"},
     {"losses"},
-    {"functional", "information", "loss_functions", "targets"},
+    {"functional", "information", "loss_functions", "recommendation", "targets"},
     {"heads", "linear", "torch", "jax", "classifiers", "sampling"},
     {"calibration"},
     {"decisions"},
@@ -41,7 +41,8 @@ LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 #: They take the arrays of every framework and import none: what they need is found among the loaded modules.
 MATHEMATICS = {
     *("errors", "kernels", "_arrays", "_validate", "mining", "_options", "_pipeline", "_sigmoid", "losses"),
-    *("functional", "information", "loss_functions", "targets", "heads", "sampling"),
+    *("functional", "information", "loss_functions", "recommendation", "targets", "heads", "sampling"),
+    "_spellings",
 }
 AT_HOME = {"torch": ("xent.torch", "xent.kernels.triton"), "triton": ("xent.kernels.triton",), "jax": ("xent.jax",)}
 

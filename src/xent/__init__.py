@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from xent.losses import SymmetricCrossEntropy as SymmetricCrossEntropy
     from xent.mining import Hardest as Hardest
     from xent.mining import HardNegatives as HardNegatives
+    from xent.recommendation import Recommendation as Recommendation
+    from xent.recommendation import recommend as recommend
     from xent.targets import class_balanced_weights as class_balanced_weights
     from xent.targets import votes_to_probs as votes_to_probs
 
@@ -58,6 +60,7 @@ _MODULE_OF = {
         ),
         "xent.mining": ("Hardest", "HardNegatives"),
         "xent.targets": ("class_balanced_weights", "votes_to_probs"),
+        "xent.recommendation": ("Recommendation", "recommend"),
         "xent.heads": ("distillation_loss", "two_stage_loss", "two_stage_probs"),
         "xent.decisions.policy": ("Policy",),
         "xent.errors": ("XentError", "ShapeError", "DtypeError", "TargetError", "OptionError", "DataError"),
@@ -79,6 +82,7 @@ _ROOMS = (
     "loss_functions",
     "losses",
     "mining",
+    "recommendation",
     "sampling",
     "targets",
     "torch",
