@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from xent.lint.events import Event, Threshold
+from xent.lint.events import Event, LossCall, Threshold
 from xent.lint.evidence import Seen
 from xent.lint.finding import Finding, SourceProblem, Step
 from xent.lint.interpreter import Interpreter
@@ -50,6 +50,8 @@ def judge(events: list[Event], seen: Seen) -> list[Finding]:
     """Return the findings of all rules on what happened, each place once, in the order of places."""
     found: dict[tuple[object, str], Finding] = {}
     for event in events:
+        if isinstance(event, LossCall) and event.made and event.node in seen.called:
+            continue
         for rule, verdict in _verdicts(event, seen):
             module = verdict.module or event.module
             place = module.place(verdict.node or event.node)

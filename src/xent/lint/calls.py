@@ -41,6 +41,12 @@ class Calls(Objects):
     def call(self, function: Value, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
         """Return what a call gives."""
         self.tick()
+        value = self._called(function, args, kwargs, node)
+        if value is UNKNOWN and (len(args) + len(kwargs)) > 1 and not isinstance(function, Function | Class | Choice):
+            libraries.handed_over(Site(self, args, kwargs, node))
+        return value
+
+    def _called(self, function: Value, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
         if isinstance(function, Function):
             return self.run(function, args, kwargs, node)
         if isinstance(function, Object):

@@ -53,6 +53,7 @@ class LossCall(Event):
     maker: Object | None = None
     metrics: tuple[Value, ...] = ()
     within: str = ""  # the function that the call stands in
+    made: bool = False  # the loss is only made here; whether it is called is seen elsewhere
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,12 +15,15 @@ class Seen:
     def __init__(self, events: Iterable[Event]) -> None:
         self.logits_of: dict[ast.AST, LossCall] = {}
         self.differentiated: set[LossCall] = set()
+        self.called: set[ast.AST] = set()  # where losses are made that are called
         self.thresholded: dict[ast.AST, Threshold] = {}
         self.add(events)
 
     def add(self, events: Iterable[Event]) -> None:
         """Take in more."""
         for event in events:
+            if isinstance(event, LossCall) and event.maker is not None and not event.made:
+                self.called.add(event.maker.node)
             if isinstance(event, LossCall) and event.loss.takes == "logits" and isinstance(event.prediction, Tensor):
                 if event.prediction.origin is not None and event.prediction.kind is Kind.LOGITS:
                     self.logits_of.setdefault(event.prediction.origin, event)

@@ -105,6 +105,9 @@ class Interpreter(Expressions):
             entries = list(self._functions(module, module.tree.body, None))
             for function in _telling(module, entries):
                 self._enter(module, function)
+            for cls in list(module.scope.names.values()):
+                if isinstance(cls, Class) and cls.module is module and any(isinstance(base, Class) for base in cls.bases):
+                    self._enter_instance(self.instance(cls), True)
             for instance in self._made():
                 self._enter_instance(instance)
         except Exhausted:
@@ -135,7 +138,7 @@ class Interpreter(Expressions):
                 value = module.scope.names.get(node.name)
                 if not (isinstance(value, Function) and value.node is node):
                     value = Function(node, module, module.scope)
-                self.run(value, (), {}, node)
+                self.run(value, (), self._like_globals(module, node), node)
                 return
             cls = module.scope.names.get(cls_node.name)
             if isinstance(cls, Class) and cls.node is cls_node:
@@ -151,6 +154,12 @@ class Interpreter(Expressions):
         finally:
             self.undo(mark)
             self.frames = []
+
+    def _like_globals(self, module: Module, node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, Value]:
+        """Return the module's own objects for parameters of their names, for a function that the file never calls."""
+        names = [a.arg for a in (*node.args.args, *node.args.kwonlyargs)]
+        found = {name: module.scope.names.get(name) for name in names}
+        return {name: value for name, value in found.items() if isinstance(value, Object) and value.module is module}
 
     def _given(self, this: Object, node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[Value, ...]:
         """Return what a framework hands to a hook: a batch of the module's own loader, or a trainer's model."""
@@ -180,13 +189,18 @@ class Interpreter(Expressions):
         self.instances.clear()
         return chosen
 
-    def _enter_instance(self, this: Object) -> None:
-        """Evaluate the methods of an instance that the program made: a driver that is not seen may call them."""
+    def _enter_instance(self, this: Object, inherited: bool = False) -> None:
+        """Evaluate the methods of an instance that the program made, or those that a class inherits.
+
+        A driver that is not seen may call them.
+        """
         assert this.cls is not None
-        if not any(known_argument(value) for value in (*this.args, *this.kwargs.values())):
+        if not inherited and not any(known_argument(value) for value in (*this.args, *this.kwargs.values())):
             return
-        for cls in this.cls.line_up():
+        for cls in this.cls.line_up()[1 if inherited else 0 :]:
             for name, method in list(cls.names.items()):
+                if inherited and name in this.cls.names:
+                    continue
                 if not isinstance(method, Function) or isinstance(method.node, ast.Lambda) or name == "__init__":
                     continue
                 if name in ("forward", "call", "__call__") or not method.module.losses(method.node):

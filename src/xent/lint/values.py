@@ -305,6 +305,9 @@ def join(a: Value, b: Value) -> Value:
         return b
     if isinstance(b, Const) and b.value is None:
         return a
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Unknown) and one.name == "?loaded" and isinstance(other, Object):
+            return other  # the same model, read from a file
     for one, other in ((a, b), (b, a)):  # a sum that starts at 0
         if isinstance(one, Const) and isinstance(one.value, int | float) and isinstance(other, Tensor) and other.kind is Kind.LOSS:
             return other

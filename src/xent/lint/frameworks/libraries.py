@@ -7,7 +7,7 @@ from functools import cache
 
 from xent.lint.events import LossCall
 from xent.lint.frameworks import datasets, jax, keras, sklearn, tensors, torch
-from xent.lint.frameworks.losses import call_loss, named
+from xent.lint.frameworks.losses import call_loss, meet, named
 from xent.lint.frameworks.site import Site
 from xent.lint.machine import Machine
 from xent.lint.values import (
@@ -114,6 +114,10 @@ def call(site: Site, name: str) -> Value:
         or name.endswith((".create", ".from_pretrained"))
     ):
         made = Object(None, name, tuple(site.args), site.kwargs, site.module, site.node)
+        if name in torch.LOSS_CLASSES:
+            loss, parameters = torch.LOSS_CLASSES[name]
+            options = named(parameters, made.args, made.kwargs)
+            site.machine.emit(LossCall(site.module, site.node, loss, UNKNOWN, None, options, made, made=True))
         if name in torch.CONTAINERS or name == "keras.models.Sequential":
             torch.fill(site.machine, made, site.args)
         return made
@@ -137,6 +141,25 @@ def _standard(site: Site, name: str) -> Value:
     if name == "functools.partial":
         return Partial(site.args[0], tuple(site.args[1:]), dict(site.kwargs)) if site.args else UNKNOWN
     return site.args[0] if site.args else UNKNOWN
+
+
+def handed_over(site: Site) -> None:
+    """Meet a model and a loss that are given together to something that is not seen: a trainer."""
+    values = (*site.args, *site.kwargs.values())
+    losses = [value for value in values if torch.criterion(value) is not None]
+    models = [value for value in values if isinstance(value, Object) and _is_model(value)]
+    if len(losses) != 1 or len(models) != 1:
+        return
+    found = torch.criterion(losses[0])
+    assert found is not None
+    output = site.machine.call(models[0], (UNKNOWN,), {}, site.node)
+    meet(site, found[0], output, None, found[1], found[2])
+
+
+def _is_model(value: Object) -> bool:
+    if value.cls is not None:
+        return any(name.endswith(("nn.Module", "Sequential", "LightningModule")) for name in value.cls.libraries())
+    return value.name == "torch.nn.Sequential" or torch.is_zoo(value.name)
 
 
 def _where(site: Site) -> None:

@@ -156,7 +156,9 @@ def _tensor(site: Site) -> Value:
     """``torch.tensor([...])``: numbers that stand in the program."""
     given = site.get(0, "data")
     if isinstance(given, Tensor):
-        return given
+        return tensors.detach(site, given) if given.origin is not None and given.kind is not Kind.INDEX else given
+    if isinstance(given, Seq) and given.exact and any(isinstance(item, Tensor) and item.origin for item in given.items):
+        return Tensor(Kind.ANY, detached=site.link("a new tensor of its numbers is cut off from the graph"))
     if isinstance(given, Object) and given.name == "?by appearance":
         return given
     if isinstance(given, Seq) and not given.exact and given.items and isinstance(given.items[0], Tensor):
@@ -198,6 +200,7 @@ FUNCTIONS: dict[str, Callable[[Site], Value]] = {
     "torch.utils.checkpoint.checkpoint": lambda site: site.machine.call(
         site.args[0] if site.args else UNKNOWN, site.args[1:], {}, site.node
     ),
+    "torch.load": lambda site: Unknown("?loaded"),
     "torch.hub.load": lambda site: Object(None, "torchvision.models.hub", (), {}, site.module, site.node),
 }
 
