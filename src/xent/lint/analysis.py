@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from xent.lint.events import Event, LossCall, Threshold
 from xent.lint.evidence import Seen
@@ -13,6 +16,7 @@ from xent.lint.rule import Rule, Verdict
 from xent.lint.rules import RULES
 from xent.lint.values import Kind, Link
 
+_OF_LOGITS = re.compile(r"BCEWithLogits|_with_logits|from_logits|sigmoid_binary_cross_entropy")
 #: Where one mistake fires several rules, the first of these is the one to name.
 _INSTEAD = {
     "XE301": {"XE101", "XE102", "XE103", "XE203", "XE303", "XE202", "XE107"},
@@ -35,11 +39,32 @@ class Analysis:
         events = self._run(self.tree.module(path))
         seen = Seen(events)
         for event in events:  # whether a threshold is on logits shows where their head is trained, perhaps elsewhere
-            if isinstance(event, Threshold) and event.value.kind is Kind.LOGITS and event.value.origin not in seen.logits_of:
-                home = _home(event.value.trail)
-                if home is not None and home.path != path:
-                    seen.add(self._run(home))
+            if (
+                isinstance(event, Threshold)
+                and event.value.kind is Kind.LOGITS
+                and event.value.origin not in seen.logits_of
+            ):
+                for module in self._beside(_home(event.value.trail), path):
+                    seen.add(self._run(module))
         return judge(events, seen)
+
+    def _beside(self, home: Module | None, path: str) -> Iterator[Module]:
+        """Return the file that a head is defined in, and those beside it that name it and a loss of logits."""
+        if home is None:
+            return
+        if home.path != path:
+            yield home
+        stem = os.path.splitext(os.path.basename(home.path))[0]
+        for name in self.tree.beside(home):
+            with suppress(SourceProblem):
+                module = self.tree.module(name)
+                if (
+                    module.path != path
+                    and module is not home
+                    and stem in module.text
+                    and _OF_LOGITS.search(module.text)
+                ):
+                    yield module
 
     def _run(self, module: Module) -> list[Event]:
         self._interpreter.check(module)

@@ -300,7 +300,16 @@ def sign(value: Value) -> object:
     if isinstance(value, External):
         return ("name", value.name)
     if isinstance(value, Tensor):
-        facts = (value.kind, value.axis, value.class_axis, value.rank, value.origin, value.softened, value.of, value.marks)
+        facts = (
+            value.kind,
+            value.axis,
+            value.class_axis,
+            value.rank,
+            value.origin,
+            value.softened,
+            value.of,
+            value.marks,
+        )
         links = (value.detached is None, value.tempered is None, value.call)
         return ("tensor", facts, links, value.classes if isinstance(value.classes, Const) else id(value.classes))
     if isinstance(value, Object):

@@ -136,3 +136,11 @@ class Remapped(Event):
     name: str
     old: int
     new: int
+    within: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Averaged(Event):
+    """The losses of all rows are averaged or summed, none left out."""
+
+    loss: Tensor

@@ -28,6 +28,6 @@ class Seen:
                 if event.prediction.origin is not None and event.prediction.kind is Kind.LOGITS:
                     self.logits_of.setdefault(event.prediction.origin, event)
             elif isinstance(event, Backward) and event.loss.call is not None:
-                self.differentiated.add(event.loss.call)
+                self.differentiated.update(event.loss.calls)
             elif isinstance(event, Threshold) and event.value.kind is Kind.SIGMOID and event.value.origin is not None:
                 self.thresholded.setdefault(event.value.origin, event)

@@ -32,6 +32,7 @@ from xent.lint.values import (
     constant,
     join,
     known,
+    numbers_of,
     seq,
 )
 
@@ -71,6 +72,8 @@ class Expressions(Calls):
         base = self.evaluate(node.value)
         if node.attr in ("data",) and isinstance(base, Tensor):
             return base.but(detached=Link(".data is cut off from the graph", self.module, node, base.trail))
+        if isinstance(base, Seq) and node.attr in ("values", "indices") and len(base.items) == 2:
+            return base.items[node.attr == "indices"]
         if node.attr == "shape" and isinstance(base, Tensor):
             return tensors.Shape(base)
         if node.attr == "T" and isinstance(base, Tensor):
@@ -251,10 +254,25 @@ class Expressions(Calls):
 
             self.emit(Exponential(self.module, node, right, float(x)))
             return UNKNOWN
+        if isinstance(op, ast.MatMult):
+            rank = left.rank if isinstance(left, Tensor) else None
+            return Tensor(Kind.ANY, class_axis=-1, rank=rank, marks=frozenset({"product"})) if rank == 2 else UNKNOWN
+        if isinstance(op, ast.Add) and isinstance(left, Tensor) and "product" in left.marks:
+            link = Link("a product and a bias give logits", self.module, node)
+            return Tensor(Kind.LOGITS, class_axis=-1, rank=left.rank, origin=node, trail=link)
+        folded = self._fold(op, left, right)
+        if folded is not None:
+            return folded
         if isinstance(left, Tensor) and isinstance(right, Tensor):
             return self._of_two(op, left, right, node)
         if isinstance(left, Tensor):
-            if left.of and left.n_classes == 1 and left.rank == 2 and isinstance(right, Unknown) and right.name == left.of:
+            if (
+                left.of
+                and left.n_classes == 1
+                and left.rank == 2
+                and isinstance(right, Unknown)
+                and right.name == left.of
+            ):
                 self.emit(Broadcast(self.module, node, left, Tensor(Kind.ANY, rank=1)))
             return self._with_number(op, left, right, node, b)
         if isinstance(right, Tensor):
@@ -263,11 +281,34 @@ class Expressions(Calls):
             return Tensor(Kind.ANY, tempered=Link(f"is divided by {ast.unparse(b)}", self.module, node))
         return UNKNOWN
 
+    def _fold(self, op: ast.operator, left: Value, right: Value) -> Value | None:
+        """Compute with numbers that stand in the program: class weights from counts."""
+        if type(op) not in _FOLD:
+            return None
+        a, b = numbers_of(left), numbers_of(right)
+        x, y = constant(left), constant(right)
+        made = left if a is not None else right
+        if (a is None and b is None) or not isinstance(made, Object):
+            return None
+        n = len(a if a is not None else b or [])
+        first = a if a is not None else [x] * n
+        second = b if b is not None else [y] * n
+        if len(first) != len(second) or not all(isinstance(v, int | float) for v in (*first, *second)):
+            return None
+        try:
+            values = [Const(_FOLD[type(op)](u, v)) for u, v in zip(first, second, strict=True)]
+        except ArithmeticError:
+            return None
+        return Object(None, "?numbers", (seq(values),), {}, made.module, made.node)
+
     def _of_two(self, op: ast.operator, left: Tensor, right: Tensor, node: ast.AST) -> Value:
         kinds = (left.kind, right.kind)
         if Kind.LOSS in kinds:
-            loss = left if left.kind is Kind.LOSS else right
-            return loss.but(call=left.call if left.call is right.call or right.kind is not Kind.LOSS else loss.call)
+            loss, other = (left, right) if left.kind is Kind.LOSS else (right, left)
+            if other.kind is not Kind.LOSS:
+                return loss.but(marks=loss.marks | {"masked"}) if isinstance(op, ast.Mult) else loss
+            together = tuple(dict.fromkeys((*left.calls, *right.calls)))
+            return loss.but(calls=together, detached=left.detached if right.detached else None)
         if isinstance(op, ast.Div) and left.kind is Kind.EXP and right.kind is Kind.SUM_EXP and left.of == right.of:
             self.emit(Normalised(self.module, node, "shifted" in left.marks))
             trail = Link("exponentials over their sum are a softmax", self.module, node, left.trail)
@@ -282,9 +323,11 @@ class Expressions(Calls):
     def _with_number(self, op: ast.operator, left: Tensor, right: Value, node: ast.AST, b: ast.expr) -> Value:
         number = constant(right)
         if left.kind is Kind.LOSS:
-            return self._scaled_loss(op, left, b, node)
+            return self._scaled_loss(op, left, right, b, node)
         if "argmax" in left.marks:
-            return Tensor(Kind.ANY, rank=left.rank, detached=left.detached, trail=left.trail, marks=frozenset({"argmax"}))
+            return Tensor(
+                Kind.ANY, rank=left.rank, detached=left.detached, trail=left.trail, marks=frozenset({"argmax"})
+            )
         if isinstance(op, ast.Add) and isinstance(number, float) and 0 < number < 1e-3:
             return left.but(softened=True)
         if isinstance(op, ast.Add) and left.kind in (Kind.SOFTMAX, Kind.SIGMOID, Kind.NOT_SIGMOID) and _small(b):
@@ -312,11 +355,13 @@ class Expressions(Calls):
             return Tensor(Kind.ANY)
         return Tensor(Kind.ANY, rank=left.rank)
 
-    def _scaled_loss(self, op: ast.operator, left: Tensor, b: ast.expr, node: ast.AST) -> Value:
+    def _scaled_loss(self, op: ast.operator, left: Tensor, right: Value, b: ast.expr, node: ast.AST) -> Value:
         text = ast.unparse(b)
         marks = set(left.marks)
+        if isinstance(op, ast.Mult) and not isinstance(right, Const):
+            marks.add("masked")
         if isinstance(op, ast.Div):
-            if re.search(r"accum|grad_acc|micro|^len\(", text, re.I):
+            if re.search(r"accum|grad_acc|micro|every|^len\(", text, re.I):
                 marks.add("over accumulation")
                 left = left.but(trail=Link(f"is divided by {text}", self.module, node, left.trail))
             if re.search(r"log\(2(\.0?)?\)|LN2|ln2|0\.693", text):
@@ -400,7 +445,7 @@ class Expressions(Calls):
         picked = [isinstance(constant(v), int) and not isinstance(constant(v), bool) for v in values]
         rank = base.rank - sum(picked) if base.rank else None
         if any(isinstance(each, ast.Constant) and each.value is None for each in parts):
-            rank = None
+            return base.but(rank=None, class_axis=None, axis=None, marks=base.marks - {"flat", "squeezed"})
         whole = any(isinstance(each, ast.Constant) and each.value is ... for each in parts)
         if base.kind is Kind.LOSS:
             return base

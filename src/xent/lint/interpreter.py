@@ -56,11 +56,15 @@ _BUILTINS = frozenset(
 )
 _UNROLLED = 24
 #: Bases that are long, and say nothing of which value meets which loss.
-_FRAMES = frozenset({"PreTrainedModel", "GenerationMixin", "PushToHubMixin", "TFPreTrainedModel", "FlaxPreTrainedModel"})
+_FRAMES = frozenset(
+    {"PreTrainedModel", "GenerationMixin", "PushToHubMixin", "TFPreTrainedModel", "FlaxPreTrainedModel"}
+)
 
 
 class Interpreter(Expressions):
     """The whole machine."""
+
+    loops = 0  # that the running statement stands in
 
     # ---- modules
 
@@ -105,8 +109,20 @@ class Interpreter(Expressions):
             entries = list(self._functions(module, module.tree.body, None))
             for function in _telling(module, entries):
                 self._enter(module, function)
+            for value in list(module.scope.names.values()):
+                if (
+                    isinstance(value, Function)
+                    and isinstance(value.node, ast.Lambda)
+                    and value.node not in self.evaluated
+                ):
+                    self.frames = [Frame(module, module.scope)]
+                    self.run(value, (), {}, value.node)
             for cls in list(module.scope.names.values()):
-                if isinstance(cls, Class) and cls.module is module and any(isinstance(base, Class) for base in cls.bases):
+                if (
+                    isinstance(cls, Class)
+                    and cls.module is module
+                    and any(isinstance(base, Class) for base in cls.bases)
+                ):
                     self._enter_instance(self.instance(cls), True)
             for instance in self._made():
                 self._enter_instance(instance)
@@ -133,6 +149,7 @@ class Interpreter(Expressions):
             return
         mark = len(self.journal)
         self.frames = [Frame(module, module.scope)]
+        self.entry = node
         try:
             if cls_node is None:
                 value = module.scope.names.get(node.name)
@@ -207,6 +224,7 @@ class Interpreter(Expressions):
                     continue
                 mark = len(self.journal)
                 self.frames = [Frame(method.module, method.module.scope)]
+                self.entry = method.node
                 try:
                     given = self._given(this, method.node)
                     self.run(method.bind(this) if not _static(method.node) else method, given, {}, method.node)
@@ -291,6 +309,9 @@ class Interpreter(Expressions):
     def _assign_item(self, target: ast.Subscript, value: Value, node: ast.AST | None) -> None:
         base = self.evaluate(target.value)
         if isinstance(base, Tensor) and isinstance(target.value, ast.Name) and base.marks:
+            if "zeros" in base.marks and base.rank == 1 and constant(value) == 1 and self.loops:
+                link = Link("several entries of a row are set to 1", self.module, target)
+                base = Tensor(Kind.MULTI_HOT, rank=1, trail=link)
             self.assign(target.value.id, base.but(marks=frozenset(m for m in base.marks if not m.startswith("padded"))))
         key = UNKNOWN if isinstance(target.slice, ast.Slice | ast.Tuple) else self.evaluate(target.slice)
         index = constant(key)
@@ -340,7 +361,16 @@ class Interpreter(Expressions):
         scope = self.frame.scope
         function = Function(node, self.module, scope)
         self.assign(node.name, function)
+        self._decorate(node, function)
         return True
+
+    def _decorate(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, value: Value) -> None:
+        """Call the tree's own decorators for what they register; what they return is taken to be what they were given."""
+        for decorator in node.decorator_list:
+            if isinstance(decorator, ast.Call):
+                called = self.evaluate(decorator)
+                if isinstance(called, Function):
+                    self.call(called, (value,), {}, decorator)
 
     def _class(self, node: ast.ClassDef) -> bool:
         bases = tuple(self.evaluate(base) for base in node.bases if not isinstance(base, ast.Starred))
@@ -365,6 +395,7 @@ class Interpreter(Expressions):
                 self._class(statement)
                 names[statement.name] = self.lookup(statement.name)
         self.assign(node.name, cls)
+        self._decorate(node, cls)
         return True
 
     def _return(self, node: ast.Return) -> bool:
@@ -405,7 +436,11 @@ class Interpreter(Expressions):
 
     def _turn(self, body: list[ast.stmt]) -> None:
         """Run a loop's body once; where it leaves early, what came before stays."""
-        self.body(body)
+        self.loops += 1
+        try:
+            self.body(body)
+        finally:
+            self.loops -= 1
 
     def _loop(self, body: list[ast.stmt], orelse: list[ast.stmt]) -> bool:
         def once() -> bool:
@@ -476,7 +511,10 @@ class Interpreter(Expressions):
             if alias.name == "*":
                 self._star(self.tree.find(name, self.module, node.level), name)
             else:
-                self.assign(alias.asname or alias.name, Deferred(self.module, name, alias.name, node.level))
+                bound = alias.asname or alias.name
+                self.assign(bound, Deferred(self.module, name, alias.name, node.level))
+                if len(self.frames) == 1 and len(re.findall(rf"\b{re.escape(bound)}\b", self.module.text)) == 1:
+                    self.lookup(bound)  # imported for what it registers
         return True
 
     def _star(self, found: Module | None, name: str) -> None:

@@ -59,6 +59,7 @@ class Machine(ABC):
         self.memo: dict[Any, tuple[Value, tuple[Event, ...]]] = {}
         self.effects = 0  # writes to what outlives a call
         self.deadline = STEPS
+        self.entry: ast.AST | None = None  # the function that a run begins with: its callers are not known
         self.endless: set[ast.AST] = set()  # functions that used up their steps: they are not followed again
         self.cut = 0  # calls that were not followed, for they were too deep
         self.journal: list[tuple[Store, Any, Value]] = []

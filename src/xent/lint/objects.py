@@ -214,7 +214,7 @@ class Objects(Machine):
         if parameter.arg in rest:
             return rest.pop(parameter.arg)
         value: Value = UNKNOWN
-        if default is not None:
+        if default is not None and not (function.node is self.entry and _is_none(default)):
             value = self.elsewhere(function, default)
         if parameter.annotation is not None and (not isinstance(value, Const) or value.value is None):
             hinted = self._hinted(function, parameter.annotation)
@@ -244,6 +244,9 @@ class Objects(Machine):
         index = key.value if isinstance(key, Const) else None
         if isinstance(base, Object):
             children = base.attrs.get("?children")
+            if isinstance(index, str) and isinstance(base.attrs.get(index), Value):
+                value = base.attrs[index]
+                return value
             if isinstance(children, Seq):
                 return self.item(children, key)
             return UNKNOWN
@@ -278,6 +281,10 @@ def _any_of(values: list[Value]) -> Value:
 def _decorated(function: Function, *names: str) -> bool:
     decorators = getattr(function.node, "decorator_list", [])
     return any((d.attr if isinstance(d, ast.Attribute) else getattr(d, "id", "")) in names for d in decorators)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 _WRITERS: dict[ast.ClassDef, dict[str, list[ast.FunctionDef]]] = {}

@@ -49,7 +49,8 @@ _TELLING = re.compile(
     re.I,
 )
 _LOSS = re.compile(
-    r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\(|\b(?:ce|kl|cost)\w*\s*\(|\.compile\s*\(", re.I
+    r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\(|\b(?:ce|kl|cost)\w*\s*\(|\.compile\s*\(",
+    re.I,
 )
 #: A function without any of these is evaluated only where it is called.
 _MEETING = re.compile(
@@ -60,7 +61,7 @@ _MEETING = re.compile(
     r"|[<>]=?\s*0?\.5\b|\bround\s*\(|softmax\s*\(|Softmax\s*\(|argmax"
     r"|==\s*(?:255|-1|-100|\w*ign\w*|\w*void\w*)|/\s*\(?\s*(?:self\.)?(?:\w+\.)?(?:T|tau|\w*temp\w*)\b"
     r"|\]\s*\(|(?<![.\w])(?:train|fit|run|evaluat|valid|test|main)\w*\s*\("
-    r"|==\s*(?:y|labels?|targets?|gt|truth|\w+_labels?|\w+_targets?)\b|-\s*\w+\)\s*\*\*\s*2",
+    r"|==\s*(?:y|labels?|targets?|gt|truth|\w+_labels?|\w+_targets?)\b|-\s*\w+\)\s*\*\*\s*2|-\s*(?:y|labels?|targets?)\w*\)|\.(?:gt|ge|lt|le)\(",
     re.I,
 )
 
@@ -236,6 +237,11 @@ class Tree:
         if path not in self._is_file:
             self._is_file[path] = os.path.isfile(path)
         return self._is_file[path]
+
+    def beside(self, module: Module) -> list[str]:
+        """Return the Python files in a module's folder, if they are not many."""
+        names = sorted(name for name in os.listdir(module.folder) if name.endswith(".py"))
+        return [self._shown(os.path.join(module.folder, name)) for name in names] if len(names) <= 40 else []
 
     def name_path(self, path: str) -> None:
         """Have a file shown under the path that it was given by."""

@@ -236,6 +236,7 @@ class Tensor(Value):
     origin: ast.AST | None = None
     trail: Link | None = None
     call: LossCall | None = None
+    calls: tuple[LossCall, ...] = ()  # all that a sum of losses is made of
     detached: Link | None = None
     tempered: Link | None = None
     scrambled: Link | None = None  # a view put the name of the class axis where its numbers are not
@@ -282,6 +283,17 @@ def constant(value: Value | None) -> Any:
     return value.value if isinstance(value, Const) else None
 
 
+def numbers_of(value: Value | None) -> list[Any] | None:
+    """Return the numbers of an array that stands in the program, or None."""
+    if not isinstance(value, Object) or value.name != "?numbers" or not value.args:
+        return None
+    given = value.args[0]
+    if not isinstance(given, Seq) or not given.exact or not given.items:
+        return None
+    numbers = [constant(item) for item in given.items]
+    return numbers if all(isinstance(number, int | float) for number in numbers) else None
+
+
 def known(value: Value | None) -> bool:
     """Whether anything at all is known of a value."""
     return value is not None and not isinstance(value, Unknown | Method)
@@ -309,7 +321,12 @@ def join(a: Value, b: Value) -> Value:
         if isinstance(one, Unknown) and one.name == "?loaded" and isinstance(other, Object):
             return other  # the same model, read from a file
     for one, other in ((a, b), (b, a)):  # a sum that starts at 0
-        if isinstance(one, Const) and isinstance(one.value, int | float) and isinstance(other, Tensor) and other.kind is Kind.LOSS:
+        if (
+            isinstance(one, Const)
+            and isinstance(one.value, int | float)
+            and isinstance(other, Tensor)
+            and other.kind is Kind.LOSS
+        ):
             return other
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return _join_tensors(a, b)
@@ -329,6 +346,9 @@ def _options(value: Value) -> tuple[Value, ...]:
 
 
 def _join_tensors(a: Tensor, b: Tensor) -> Value:
+    for one, other in ((a, b), (b, a)):
+        if "zeros" in one.marks and other.kind is Kind.MULTI_HOT:
+            return other
     if a.kind != b.kind:
         return Tensor(Kind.ANY, rank=a.rank if a.rank == b.rank else None)
     return a.but(
@@ -338,6 +358,8 @@ def _join_tensors(a: Tensor, b: Tensor) -> Value:
         rank=a.rank if a.rank == b.rank else None,
         origin=a.origin if a.origin is b.origin else None,
         call=a.call if a.call is b.call else None,
+        calls=a.calls if a.calls == b.calls else (),
+        scrambled=a.scrambled if b.scrambled else None,
         detached=a.detached if b.detached else None,
         tempered=a.tempered if b.tempered else None,
         softened=a.softened and b.softened,

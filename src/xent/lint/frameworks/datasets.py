@@ -36,6 +36,9 @@ _CLASSES = {
     "Food101": 101,
     "Flowers102": 102,
     "OxfordIIITPet": 37,
+    "load_iris": 3,
+    "load_wine": 3,
+    "load_digits": 10,
 }
 _FLAT = Tensor(Kind.ANY, rank=1, marks=frozenset({"flat"}))
 
@@ -45,6 +48,24 @@ def call(site: Site, name: str) -> Value | None:
     last = name.rpartition(".")[2]
     if name.startswith("torchvision.datasets.") and last in _CLASSES:
         return Object(None, name, tuple(site.args), site.kwargs, site.module, site.node)
+    if name == "sklearn.datasets.make_multilabel_classification":
+        return seq(
+            [UNKNOWN, Tensor(Kind.MULTI_HOT, rank=2, trail=site.link(f"{last} gives multi-hot rows"))], mutable=False
+        )
+    if name.startswith("sklearn.datasets.") and last in _CLASSES:
+        index = Tensor(
+            Kind.INDEX, classes=Const(_CLASSES[last]), rank=1, trail=site.link(f"{last} has {_CLASSES[last]} classes")
+        )
+        index = index.but(marks=frozenset({"flat", "of a data set"}))
+        if constant(site.kwargs.get("return_X_y")):
+            return seq([UNKNOWN, index], mutable=False)
+        return Object(None, name, (), {}, site.module, site.node, {"target": index, "data": UNKNOWN})
+    if name in ("numpy.pad", "jax.numpy.pad"):
+        value = site.constant(3, "constant_values")
+        return _padded(site, 0 if value is None else value)
+    if last == "pad_sequences" and name.startswith("keras."):
+        value = site.constant(99, "value")
+        return _padded(site, 0 if value is None else value)
     if name.startswith("sklearn.datasets."):
         if last.startswith("make_") or constant(site.kwargs.get("return_X_y")):
             return seq([UNKNOWN, _FLAT], mutable=False)
@@ -55,9 +76,18 @@ def call(site: Site, name: str) -> Value | None:
         size, high = site.get(1, "shape"), site.get(3, "maxval")
         rank = len(size.items) if isinstance(size, Seq) else None
         return Tensor(Kind.INDEX, classes=high, rank=rank, trail=site.link("randint gives class indices"))
-    if name in ("numpy.array", "numpy.asarray", "jax.numpy.asarray", "jax.numpy.array") and isinstance(site.get(0), Object):
+    if name in ("numpy.array", "numpy.asarray", "jax.numpy.asarray", "jax.numpy.array") and isinstance(
+        site.get(0), Object
+    ):
         return site.get(0)
     return None
+
+
+def _padded(site: Site, value: object) -> Value:
+    if not isinstance(value, int | float):
+        return UNKNOWN
+    link = site.link(f"rows are filled with {value:g}")
+    return Tensor(Kind.ANY, trail=link, marks=frozenset({f"padded with {value:g}"}))
 
 
 def apply(site: Site, made: Object) -> Value | None:
@@ -108,7 +138,9 @@ def element(machine: Machine, source: Value, node: ast.AST) -> Value:
         classes = _CLASSES.get(source.name.rpartition(".")[2])
         if classes is not None:
             link = Link(f"{source.name.rpartition('.')[2]} has {classes} classes", source.module, source.node)
-            index = Tensor(Kind.INDEX, classes=Const(classes), rank=1, trail=link, marks=frozenset({"flat", "of a data set"}))
+            index = Tensor(
+                Kind.INDEX, classes=Const(classes), rank=1, trail=link, marks=frozenset({"flat", "of a data set"})
+            )
             return seq([UNKNOWN, index], mutable=False)
     return UNKNOWN
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xent.lint.events import Loss
+from xent.lint.events import Loss, Threshold
 from xent.lint.frameworks import tensors
 from xent.lint.frameworks.losses import call_loss, meet, named
 from xent.lint.frameworks.site import Site, as_tensor
@@ -117,7 +117,10 @@ def _dense(
             2 if not convolution and len(layer.args) > 1 and False else (1 if not convolution else -1), activation
         )
         result = activate_by(site, said if said is not None else default, x)
-        if isinstance(result, Tensor) and result is not x and result.trail is not None:
+        label = constant(layer.kwargs.get("name"))
+        if isinstance(result, Tensor) and isinstance(label, str):
+            result = result.but(of=label)
+        if isinstance(result, Tensor) and result.kind is not x.kind and result.trail is not None:
             made = Link(
                 f"{shown} with {result.trail.text.partition(' gives')[0]} gives {result.kind.value}",
                 layer.module,
@@ -178,7 +181,12 @@ def _wrapped(site: Site, layer: Object) -> Value:
     return site.machine.call(layer.argument(0, "layer") or UNKNOWN, site.args, site.kwargs, site.node)
 
 
+def _lambda(site: Site, layer: Object) -> Value:
+    return site.machine.call(layer.argument(0, "function") or UNKNOWN, site.args[:1], {}, site.node)
+
+
 LAYERS: dict[str, Callable[[Site, Object], Value]] = {
+    "keras.layers.Lambda": _lambda,
     "keras.layers.Dense": _dense(-1),
     "keras.layers.Conv2D": _dense(-1, convolution=True),
     "keras.layers.Convolution2D": _dense(-1, convolution=True),
@@ -243,6 +251,9 @@ def _pair(site: Site, output: Value, loss: Value, metrics: tuple[Value, ...]) ->
     if isinstance(output, Seq):
         each = loss.items if isinstance(loss, Seq) else (loss,) * len(output.items)
         if isinstance(loss, Mapping):
+            for one in output.items:
+                if isinstance(one, Tensor) and one.of in loss.store:
+                    _pair(site, one, loss.store[one.of], ())
             return
         for one, its_loss in zip(output.items, each, strict=False):
             _pair(site, one, its_loss, ())
@@ -441,6 +452,11 @@ def call_function(site: Site, name: str) -> Value | None:
     """Call a loss of TensorFlow or Keras by its name, or return None if it is none."""
     loss = _TF_LOSSES.get(name)
     last = name.rpartition(".")[2]
+    if name == "keras.metrics.binary_accuracy":
+        x, at = site.get(1, "y_pred"), site.constant(2, "threshold")
+        if isinstance(x, Tensor) and at in (None, 0.5):
+            site.machine.emit(Threshold(site.module, site.node, x, 0.5, True))
+        return UNKNOWN
     if loss is None and name.startswith(("keras.losses.", "keras.metrics.")) and last in _SPELLINGS:
         loss = _SPELLINGS[last]
     if loss is None:

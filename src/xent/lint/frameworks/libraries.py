@@ -25,6 +25,7 @@ from xent.lint.values import (
     Unknown,
     Value,
     constant,
+    numbers_of,
     seq,
 )
 
@@ -47,6 +48,7 @@ _ALIASES = (
     ("torch.nn.modules.conv.", "torch.nn."),
     ("torch.nn.modules.", "torch.nn."),
     ("skorch.classifier.", "skorch."),
+    ("skorch.net.", "skorch."),
     ("flax.nn.", "flax.linen."),
     ("slim.", "tensorflow.contrib.slim."),
     ("tf_slim.", "tensorflow.contrib.slim."),
@@ -127,7 +129,15 @@ def call(site: Site, name: str) -> Value:
 
 
 _STANDARD = frozenset(
-    {"collections.OrderedDict", "functools.partial", "copy.deepcopy", "copy.copy", "dataclasses.field", "tqdm.tqdm", "tqdm.auto.tqdm"}
+    {
+        "collections.OrderedDict",
+        "functools.partial",
+        "copy.deepcopy",
+        "copy.copy",
+        "dataclasses.field",
+        "tqdm.tqdm",
+        "tqdm.auto.tqdm",
+    }
     | {"tqdm.notebook.tqdm", "tqdm.trange", "collections.Counter"}
 )
 
@@ -165,7 +175,12 @@ def _is_model(value: Object) -> bool:
 def _where(site: Site) -> None:
     """Tell the rules of ``where(labels == 255, 0, labels)``."""
     node = site.node
-    if isinstance(node, ast.Call) and len(node.args) == 3 and isinstance(node.args[0], ast.Compare) and len(site.args) == 3:
+    if (
+        isinstance(node, ast.Call)
+        and len(node.args) == 3
+        and isinstance(node.args[0], ast.Compare)
+        and len(site.args) == 3
+    ):
         tensors.remap(site, node.args[0], node.args[2], site.args[1])
 
 
@@ -277,11 +292,16 @@ def _object_method(site: Site, base: Object, name: str) -> Value | None:
     ):
         return base
     if name == "apply" and library.startswith("flax."):
-        kwargs = {k: v for k, v in site.kwargs.items() if k not in ("rngs", "mutable", "method", "capture_intermediates")}
+        kwargs = {
+            k: v for k, v in site.kwargs.items() if k not in ("rngs", "mutable", "method", "capture_intermediates")
+        }
         return site.machine.call(base, site.args[1:], kwargs, site.node)
+    numbers = numbers_of(base)
+    if numbers is not None and name in ("max", "min", "sum", "mean") and not site.args and not site.kwargs:
+        return Const({"max": max, "min": min, "sum": sum, "mean": lambda v: sum(v) / len(v)}[name](numbers))
     if library in ("?numbers", "?by appearance"):
         return UNKNOWN if name in ("sort_index", "reindex", "loc", "get") else base
-    if name == "most_common" and library == "collections.Counter":
+    if name in ("most_common", "values") and library == "collections.Counter":
         return Object(None, "?by appearance", (), {}, site.module, site.node)
     found = datasets.method(site, base, name)
     if found is not None:
@@ -314,7 +334,12 @@ def _object_method(site: Site, base: Object, name: str) -> Value | None:
         return site.machine.call(base, site.args, site.kwargs, site.node)
     if name == "prepare" and "ccelerator" in base.name:
         return seq(tuple(site.args), mutable=False) if len(site.args) != 1 else site.args[0]
-    if name == "backward" and site.args:  # accelerator.backward(loss), scaler and fabric alike
+    if name in ("register_buffer", "register_parameter") and len(site.args) > 1:
+        site.machine.write(base.attrs, constant(site.args[0]), site.args[1])
+        return UNKNOWN
+    if name == "predict" and (library in keras.MODELS or library == "keras.models.Sequential"):
+        return site.machine.call(base, site.args[:1], {}, site.node)
+    if name in ("backward", "manual_backward") and site.args:  # accelerator.backward(loss), scaler and fabric alike
         return tensors.backward(site, site.args[0])
     if name in ("children", "modules") and isinstance(base.attrs.get("?children"), Seq):
         return base.attrs["?children"]  # type: ignore[no-any-return]

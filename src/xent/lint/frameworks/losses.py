@@ -38,19 +38,20 @@ def meet(
     node: ast.AST | None = None,
 ) -> Tensor:
     """Tell the rules of a prediction, a target and a loss; return the loss as a value."""
-    function = site.machine.frame.function
-    within = function.name if function is not None else ""
-    event = LossCall(site.module, node or site.node, loss, prediction, target, options, maker, metrics, within)
+    event = LossCall(site.module, node or site.node, loss, prediction, target, options, maker, metrics, site.within)
     site.machine.emit(event)
     if (
         isinstance(prediction, Tensor)
         and isinstance(target, Tensor)
-        and (loss.takes == "numbers" or loss.name == "mean_squared_error" or (loss.library == "optax" and not loss.index))
+        and (
+            loss.takes == "numbers" or loss.name == "mean_squared_error" or (loss.library == "optax" and not loss.index)
+        )
     ):
         meet_shapes(site, prediction, target, node)
     return Tensor(
         Kind.LOSS,
         call=event,
+        calls=(event,),
         detached=prediction.detached if isinstance(prediction, Tensor) else None,
         trail=Link(f"{loss.name} gives a loss", site.module, node or site.node),
         marks=frozenset() if reduction(event) == "none" else frozenset({"averaged"}),

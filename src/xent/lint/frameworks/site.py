@@ -26,6 +26,12 @@ class Site:
         """The module that the call stands in."""
         return self.machine.module
 
+    @property
+    def within(self) -> str:
+        """The name of the function that the call stands in."""
+        function = self.machine.frame.function
+        return function.name if function is not None else ""
+
     def get(self, position: int, *keywords: str) -> Value | None:
         """Return an argument by one of its keywords, or by its position (-1: by keyword only)."""
         for keyword in keywords:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 
-from xent.lint.events import Activation, Backward, Chosen, Exponential, Logarithm, Remapped, Threshold
+from xent.lint.events import Activation, Averaged, Backward, Chosen, Exponential, Logarithm, Remapped, Threshold
 from xent.lint.frameworks.site import Site, as_tensor
 from xent.lint.values import (
     NONE,
@@ -59,7 +59,9 @@ def activate(
     return result
 
 
-_LABELS = re.compile(r"^(labels?|targets?|y|y_true|gt|ground_truth|one_?hot\w*|\w+_labels?|truth|b?y_batch|yb|masks?|gts?)$", re.I)
+_LABELS = re.compile(
+    r"^(labels?|targets?|y|y_true|gt|ground_truth|one_?hot\w*|\w+_labels?|truth|b?y_batch|yb|masks?|gts?)$", re.I
+)
 
 
 def _marks(x: Tensor, given: Value | None, axis: int | None) -> set[str]:
@@ -81,9 +83,11 @@ def remap(site: Site, test: ast.Compare, kept: ast.expr, new: Value) -> None:
     if not isinstance(test.ops[0], ast.Eq | ast.Lt) or ast.unparse(test.left) != ast.unparse(kept):
         return
     number, old = constant(new), constant(site.machine.evaluate(test.comparators[0]))
+    if isinstance(new, Tensor) and "zeros" in new.marks:
+        number = 0
     if isinstance(number, int) and isinstance(old, int):
         old = -1 if isinstance(test.ops[0], ast.Lt) and old == 0 else old
-        site.machine.emit(Remapped(site.module, site.node, ast.unparse(kept), old, number))
+        site.machine.emit(Remapped(site.module, site.node, ast.unparse(kept), old, number, site.within))
 
 
 def logarithm(site: Site, given: Value | None) -> Value:
@@ -121,13 +125,20 @@ def total(site: Site, given: Value | None) -> Value:
     """Sum or average a value."""
     x = as_tensor(given)
     if x.kind is Kind.LOSS:
+        if "averaged" not in x.marks and "masked" not in x.marks:
+            site.machine.emit(Averaged(site.module, site.node, x))
         return x.but(marks=x.marks | {"averaged"})
     if x.kind is Kind.EXP:
         return x.but(kind=Kind.SUM_EXP)
     if x.kind is Kind.ONE_HOT and site.get(0, "dim", "axis") is not None:
         return x.but(kind=Kind.MULTI_HOT, trail=site.link("several one-hot rows make a multi-hot row", x.trail))
     if "argmax" in x.marks:
-        return Tensor(Kind.LOSS, detached=x.detached, trail=site.link("the loss is computed", x.trail), marks=x.marks | {"averaged"})
+        return Tensor(
+            Kind.LOSS,
+            detached=x.detached,
+            trail=site.link("the loss is computed", x.trail),
+            marks=x.marks | {"averaged"},
+        )
     return Tensor(Kind.ANY)
 
 
@@ -280,6 +291,8 @@ def reshape(site: Site, given: Value | None, offset: int = 0) -> Value:
             return x.but(rank=rank, class_axis=1)
         if rank == 2 and numbers[-1] == -1 and x.class_axis == 1:
             return x.but(rank=2, class_axis=-1)  # (n, classes, 1, 1)
+    if x.n_classes == 1 and numbers[-1:] != [1]:
+        return x.but(rank=rank, class_axis=None, classes=None)  # one score for each of several choices
     return x.but(rank=rank, class_axis=x.class_axis if rank == x.rank else (-1 if rank == 2 else None))
 
 
@@ -339,76 +352,18 @@ def size(x: Tensor, axis: int | None) -> Value:
     """Return the size of one axis."""
     if axis is None or x.classes is None or x.class_axis is None:
         return UNKNOWN
-    if axis == x.class_axis or (x.rank is not None and -x.rank <= axis < x.rank and axis % x.rank == x.class_axis % x.rank):
+    if axis == x.class_axis or (
+        x.rank is not None and -x.rank <= axis < x.rank and axis % x.rank == x.class_axis % x.rank
+    ):
         return x.classes
     return UNKNOWN
 
 
 Operation = Callable[[Site, Value | None], Value]
 
-_KEPT = [
-    "contiguous",
-    "clone",
-    "to",
-    "cuda",
-    "cpu",
-    "float",
-    "double",
-    "half",
-    "bfloat16",
-    "type",
-    "type_as",
-    "requires_grad_",
-    "nan_to_num",
-    "astype",
-    "numpy",
-    "copy",
-    "asnumpy",
-    "tolist",
-    "item",
-    "expand_as",
-    "new_tensor",
-    "retain_grad",
-    "realize",
-    "cast",
-    "identity",
-    "stop_gradient",
-    "convert_to_tensor",
-    "asarray",
-    "array",
-    "as_tensor",
-    "from_numpy",
-    "tensor",
-    "float_",
-    "device_get",
-    "device_put",
-    "copy_",
-    "block_until_ready",
-    "Dropout",
-    "ensure_shape",
-    "print",
-    "Print",
-]
-_LOOSENED = [
-    "expand",
-    "repeat",
-    "repeat_interleave",
-    "index_select",
-    "masked_select",
-    "narrow",
-    "chunk",
-    "split",
-    "unbind",
-    "flip",
-    "roll",
-    "boolean_mask",
-    "tile",
-    "interpolate",
-    "dropout",
-    "batch_norm",
-    "broadcast_to",
-    "where_",
-]
+#: What changes nothing that matters here, and what keeps the numbers but not the shape.
+_KEPT = ["contiguous", "clone", "to", "cuda", "cpu", "float", "double", "half", "bfloat16", "type", "type_as", "requires_grad_", "nan_to_num", "astype", "copy", "asnumpy", "tolist", "item", "expand_as", "new_tensor", "retain_grad", "realize", "cast", "identity", "convert_to_tensor", "asarray", "array", "as_tensor", "from_numpy", "tensor", "float_", "device_get", "device_put", "copy_", "block_until_ready", "Dropout", "ensure_shape", "print", "Print", "interpolate", "constant"]  # fmt: skip
+_LOOSENED = ["expand", "repeat", "repeat_interleave", "index_select", "masked_select", "narrow", "chunk", "split", "unbind", "flip", "roll", "boolean_mask", "tile", "dropout", "batch_norm", "broadcast_to", "where_"]  # fmt: skip
 
 #: By the last part of a name, for functions and methods alike.
 OPERATIONS: dict[str, Operation] = {
@@ -422,6 +377,8 @@ OPERATIONS: dict[str, Operation] = {
     "reduce_mean": total,
     "argmax": index_of_largest,
     "detach": detach,
+    "stop_gradient": detach,
+    "numpy": detach,
     "detach_": detach,
     "unsqueeze": unsqueeze,
     "expand_dims": unsqueeze,
@@ -453,6 +410,7 @@ def _maximum(site: Site, given: Value | None, offset: int = 0) -> Value:
     if site.get(offset, "dim") is not None and "axis" not in site.kwargs and "keepdims" not in site.kwargs:
         values = as_tensor(given)
         text = largest(site, given)
+        values = values.but(rank=values.rank - 1 if values.rank else None, class_axis=None)
         result = (
             values
             if values.kind is not Kind.ANY
@@ -510,6 +468,15 @@ def method(site: Site, base: Value, name: str) -> Value:
         return UNKNOWN
     if name == "tanh" and isinstance(base, Tensor):
         return activate(site, "clip", base, how="tanh")
+    if name == "gradient" and site.args:
+        return backward(site, site.args[0])
+    if (
+        name in ("gt", "ge", "lt", "le")
+        and isinstance(base, Tensor)
+        and isinstance(at := site.constant(0, "other"), int | float)
+    ):
+        site.machine.emit(Threshold(site.module, site.node, base, float(at)))
+        return Tensor(Kind.ANY, rank=base.rank, classes=base.classes, marks=base.marks)
     if name in OPERATIONS:
         return OPERATIONS[name](site, base)
     if name in WITH_ARGUMENTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 
 from xent.lint.events import Loss
@@ -136,6 +137,8 @@ def _random_index(site: Site) -> Value:
     size = site.get(2 if len(site.args) > 2 else 1, "size")
     rank = len(size.items) if isinstance(size, Seq) else None
     marks = frozenset({"flat"}) if rank == 1 else frozenset()
+    if constant(high) == 2 and low == 0 and rank == 2 and isinstance(size, Seq) and constant(size.items[1]) != 1:
+        return Tensor(Kind.MULTI_HOT, rank=2, trail=site.link("each entry is drawn as 0 or 1 by itself"))
     return Tensor(
         Kind.INDEX,
         classes=high if low == 0 else None,
@@ -169,7 +172,25 @@ def _tensor(site: Site) -> Value:
     return given if isinstance(given, Object) and given.name == "?numbers" else UNKNOWN
 
 
+def _filled(site: Site) -> Value:
+    """``torch.zeros(64)``: one size makes a flat tensor."""
+    sizes = site.args[0].items if site.args and isinstance(site.args[0], Seq) else site.args
+    marks = {"flat"} if len(sizes) == 1 else set()
+    if isinstance(site.node, ast.Call) and ast.unparse(site.node.func).endswith(("zeros", "zeros_like")):
+        marks |= {"zeros"}
+    return Tensor(Kind.ANY, rank=len(sizes) or None, marks=frozenset(marks))
+
+
+def _zeros_like(site: Site) -> Value:
+    x = as_tensor(site.get(0))
+    return Tensor(Kind.ANY, rank=x.rank, marks=frozenset({"zeros"}))
+
+
 FUNCTIONS: dict[str, Callable[[Site], Value]] = {
+    **{f"torch.{name}": _filled for name in ("zeros", "ones", "rand", "randn", "empty")},
+    **{f"{top}.{name}": _filled for name in ("zeros", "ones") for top in ("numpy", "jax.numpy")},
+    "torch.zeros_like": _zeros_like,
+    "torch.autograd.Variable": lambda site: site.get(0, "data") or UNKNOWN,
     "torch.softmax": _activation("softmax", 1),
     "torch.nn.functional.softmax": _activation("softmax", 1),
     "torch.special.softmax": _activation("softmax", 1),
@@ -431,7 +452,8 @@ def apply_zoo(site: Site, model: Object) -> Value:
     for name in HEADS:
         head = model.attrs.get(name)
         if isinstance(head, Object) and head.name == "?head":
-            children = head.attrs.get("?children")
+            inner = [head.attrs[part] for part in HEADS if part in head.attrs]
+            children = seq(inner) if inner else head.attrs.get("?children")
             head = children.items[-1] if isinstance(children, Seq) and children.items else None
         if isinstance(head, Value):
             return site.machine.call(head, (Tensor(Kind.ANY, rank=2),), {}, site.node)

@@ -3,7 +3,7 @@
 from xent.lint.events import Activation, Chosen, LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
-from xent.lint.values import Link, Tensor
+from xent.lint.values import Kind, Link, Tensor
 
 RULE = Rule(
     code="XE307",
@@ -152,3 +152,12 @@ def chosen(event: Chosen, seen: Seen) -> Verdict | None:
         node=x.trail.node if x.trail else None,
         module=x.trail.module if x.trail else None,
     )
+
+
+@RULE.on(Activation)
+def over_batch(event: Activation, seen: Seen) -> Verdict | None:
+    """Report a softmax over the rows of what is known to be a table."""
+    x = event.given
+    if event.axis != 0 or not isinstance(x, Tensor) or x.kind is not Kind.LOGITS or (x.rank, x.class_axis) != (2, -1):
+        return None
+    return Verdict("the softmax is over axis 0, the rows, and the classes are the last axis", event.result.trail)

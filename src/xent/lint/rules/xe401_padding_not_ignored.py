@@ -1,6 +1,6 @@
 """XE401: padding is trained as if it were data."""
 
-from xent.lint.events import LossCall
+from xent.lint.events import Averaged, LossCall
 from xent.lint.evidence import Seen
 from xent.lint.frameworks.losses import reduction
 from xent.lint.rule import Reference, Rule, Verdict
@@ -89,9 +89,19 @@ loader pads in another file are seen only if that file is checked as well.""",
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
-    """A padded target → a loss that does not ignore the padding."""
+    """Report a padded target in a loss that does not ignore the padding."""
+    return None if reduction(event) == "none" else _padded(event)
+
+
+@RULE.on(Averaged)
+def averaged(event: Averaged, seen: Seen) -> Verdict | None:
+    """Report a padded target in a loss of which all places are averaged."""
+    return _padded(event.loss.call) if event.loss.call is not None else None
+
+
+def _padded(event: LossCall) -> Verdict | None:
     y, loss = event.target, event.loss
-    if loss.family != "softmax" or not isinstance(y, Tensor) or reduction(event) == "none":
+    if loss.family != "softmax" or not isinstance(y, Tensor) or "sample_weight" in event.options:
         return None
     fill = next((mark.removeprefix("padded with ") for mark in y.marks if mark.startswith("padded with ")), None)
     if fill is None:
@@ -104,4 +114,9 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
     ignored = said.value if isinstance(said, Const) else -100
     if fill == str(ignored):
         return None
-    return Verdict(f"the target was padded with {fill}, and {loss.name} ignores {ignored}: padding is trained as a class", y.trail)
+    return Verdict(
+        f"the target was padded with {fill}, and {loss.name} ignores {ignored}: padding is trained as a class",
+        y.trail,
+        event.node,
+        event.module,
+    )

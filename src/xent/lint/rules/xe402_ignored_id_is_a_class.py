@@ -71,7 +71,9 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     if isinstance(said, Unknown) and said.name == "?the end-of-text id":
         if isinstance(y, Tensor) and "padded with the pad id" in y.marks:
-            return Verdict("the pad token was made the end-of-text token, which is never trained if it is ignored", y.trail)
+            return Verdict(
+                "the pad token was made the end-of-text token, which is never trained if it is ignored", y.trail
+            )
         return None
     ignored = constant(said)
     if not isinstance(ignored, int) or ignored < 0:
@@ -80,5 +82,7 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return Verdict(f"ignore_index={ignored} is one of the two classes: no row of it is ever trained", x.trail)
     if isinstance(y, Tensor) and "of a data set" in y.marks and f"{ignored} is padding" not in y.marks:
         if y.n_classes is not None and ignored < y.n_classes:
-            return Verdict(f"ignore_index={ignored} is one of the {y.n_classes} classes: no row of it is ever trained", y.trail)
+            return Verdict(
+                f"ignore_index={ignored} is one of the {y.n_classes} classes: no row of it is ever trained", y.trail
+            )
     return None

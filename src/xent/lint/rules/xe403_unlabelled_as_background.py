@@ -72,7 +72,11 @@ _LABELS = re.compile(r"label|mask|target|gt|truth|seg|annot", re.I)
 @RULE.on(Remapped)
 def check(event: Remapped, seen: Seen) -> Verdict | None:
     """Unlabelled pixels become background."""
-    if event.old not in (255, -1, -100) or event.new != 0 or not _LABELS.search(event.name):
+    if (
+        event.old not in (255, -1, -100)
+        or event.new != 0
+        or not (_LABELS.search(event.name) or _LABELS.search(event.within))
+    ):
         return None
     return Verdict(
         f"{event.old} marks what nobody labelled; as 0 it is trained as the first class: give it to ignore_index instead"

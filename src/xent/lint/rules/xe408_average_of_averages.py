@@ -72,7 +72,7 @@ def check(event: Backward, seen: Seen) -> Verdict | None:
     if (
         "over accumulation" not in event.loss.marks
         or call is None
-        or not {"ignore_index", "weight"} & set(call.options)
+        or not ({"ignore_index", "weight"} & set(call.options) or "masked" in event.loss.marks)
     ):
         return None
     return Verdict(

@@ -93,6 +93,8 @@ def rounded(event: Threshold, seen: Seen) -> Verdict | None:
     x = event.value
     if x.kind is not Kind.LOGITS or not event.rounded:
         return None
-    if "decision" not in x.marks and not (x.origin in seen.logits_of and seen.logits_of[x.origin].loss.family == "sigmoid"):
+    if "decision" not in x.marks and not (
+        x.origin in seen.logits_of and seen.logits_of[x.origin].loss.family == "sigmoid"
+    ):
         return None
     return Verdict("rounding asks whether a probability is over 0.5; these are logits: compare them with 0", x.trail)
