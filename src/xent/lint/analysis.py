@@ -11,7 +11,8 @@ from xent.lint.events import Event, LossCall, Threshold
 from xent.lint.evidence import Seen
 from xent.lint.finding import Finding, SourceProblem, Step
 from xent.lint.interpreter import Interpreter
-from xent.lint.project import Module, Tree, telling
+from xent.lint.project import Module, Tree
+from xent.lint.relevance import telling
 from xent.lint.rule import Rule, Verdict
 from xent.lint.rules import RULES
 from xent.lint.values import Kind, Link

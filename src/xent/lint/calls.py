@@ -146,6 +146,8 @@ class Calls(Objects):
         if len(self.frames) > DEPTH or self.running(function.node) > 1 or function.node in self.endless:
             self.cut += 1
             return UNKNOWN
+        if not function.module.carries(function.node) and function.node is not self.entry:
+            return UNKNOWN
         key = self._signature(function, args, kwargs)
         if key is not None and key in self.memo:
             value, events = self.memo[key]

@@ -450,6 +450,8 @@ class Expressions(Calls):
         if base.kind is Kind.LOSS:
             return base
         at = len(parts) - 1
+        if not parts:
+            return base
         if (len(parts) > 1 and picked[-1] and base.rank in (None, 2, len(parts))) or (whole and picked[-1]):
             return base.but(rank=rank, classes=None, class_axis=None, marks=base.marks | {"column"})
         if (

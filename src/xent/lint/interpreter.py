@@ -513,7 +513,7 @@ class Interpreter(Expressions):
             else:
                 bound = alias.asname or alias.name
                 self.assign(bound, Deferred(self.module, name, alias.name, node.level))
-                if len(self.frames) == 1 and len(re.findall(rf"\b{re.escape(bound)}\b", self.module.text)) == 1:
+                if len(self.frames) == 1 and self.module.text.count(bound) == 1:
                     self.lookup(bound)  # imported for what it registers
         return True
 

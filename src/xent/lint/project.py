@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
+from xent.lint import relevance
 from xent.lint.finding import Place, SourceProblem
 from xent.lint.values import Scope
 
@@ -43,27 +44,6 @@ LIBRARIES = frozenset(
         "typing",
     ]
 )
-#: A file without any of these words holds neither a loss nor what is found beside one.
-_TELLING = re.compile(
-    r"loss|crit|entrop|nll|bce|kl_?div|log_?soft|softm|sigmoid|expit|\.compile\(|objective|NeuralNet|perplex|binary_?acc",
-    re.I,
-)
-_LOSS = re.compile(
-    r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\(|\b(?:ce|kl|cost)\w*\s*\(|\.compile\s*\(",
-    re.I,
-)
-#: A function without any of these is evaluated only where it is called.
-_MEETING = re.compile(
-    r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\("  # a loss is called
-    r"|\b(?:ce|kl|cost)\w*\s*\("
-    r"|\.compile\s*\(|NeuralNet|Trainer\s*\(|log_softmax"
-    r"|(?<![\w.])log\s*\(|\.log\w*\s*\(\s*[^'\"\s]|\.log\(\)|\bexp\w*\s*\("
-    r"|[<>]=?\s*0?\.5\b|\bround\s*\(|softmax\s*\(|Softmax\s*\(|argmax"
-    r"|==\s*(?:255|-1|-100|\w*ign\w*|\w*void\w*)|/\s*\(?\s*(?:self\.)?(?:\w+\.)?(?:T|tau|\w*temp\w*)\b"
-    r"|\]\s*\(|(?<![.\w])(?:train|fit|run|evaluat|valid|test|main)\w*\s*\("
-    r"|==\s*(?:y|labels?|targets?|gt|truth|\w+_labels?|\w+_targets?)\b|-\s*\w+\)\s*\*\*\s*2|-\s*(?:y|labels?|targets?)\w*\)|\.(?:gt|ge|lt|le)\(",
-    re.I,
-)
 
 
 class Module:
@@ -78,6 +58,7 @@ class Module:
         self.loading = False
         self._tells: dict[ast.AST, bool] = {}
         self._losses: dict[ast.AST, bool] = {}
+        self._carries: dict[ast.AST, bool] = {}
         self.stars: list[str] = []  # libraries whose names were all imported
 
     @cached_property
@@ -126,28 +107,30 @@ class Module:
         return len(text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace")) + 1
 
     def tells(self, node: ast.AST) -> bool:
-        """Whether a function's text has a word that a loss, a threshold or a logarithm would need."""
+        """Whether a function is worth evaluating for itself."""
         found = self._tells.get(node)
         if found is None:
-            found = self._tells[node] = _MEETING.search(self.source(node)) is not None
+            found = self._tells[node] = relevance.tells(self.source(node), self.text)
         return found
 
     def losses(self, node: ast.AST) -> bool:
         """Whether a function's text may call a loss."""
         found = self._losses.get(node)
         if found is None:
-            found = self._losses[node] = _LOSS.search(self.source(node)) is not None
+            found = self._losses[node] = relevance.losses(self.source(node))
+        return found
+
+    def carries(self, node: ast.AST) -> bool:
+        """Whether a function is worth following where it is called."""
+        found = self._carries.get(node)
+        if found is None:
+            found = self._carries[node] = relevance.carries(self.source(node))
         return found
 
     def source(self, node: ast.AST) -> str:
         """Return the lines that a statement stands on."""
         first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
         return "\n".join(self.lines[first - 1 : last])
-
-
-def telling(text: str) -> bool:
-    """Whether a file is worth parsing at all."""
-    return _TELLING.search(text) is not None
 
 
 def parse(path: str, text: str) -> ast.Module:

@@ -1,0 +1,80 @@
+"""What is worth looking at: words without which a file or a function can hold no mistake that the rules know.
+
+Most code of most trees has nothing to do with a loss. A text is searched for words before it is evaluated, so that the
+time goes where findings may be. Each test errs on the side of looking.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: A file without any of these holds neither a loss nor what is found beside one.
+_TELLING = (
+    *("loss", "crit", "entrop", "nll", "bce", "kl_div", "kldiv", "softm", "sigmoid", "expit", ".compile(", "objective"),
+    *("neuralnet", "perplex", "binary_acc", "binaryacc"),
+)
+#: A loss is called, or handed over.
+_LOSS = re.compile(
+    r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\("
+    r"|\b(?:ce|kl|cost)\w*\s*\(|\.compile\s*\(|NeuralNet|Trainer\s*\(|\]\s*\(",
+    re.IGNORECASE,
+)
+#: Something that runs a training is called.
+_DRIVER = re.compile(r"(?<![.\w])(?<!def )(?:train|fit|run|evaluat|valid|test|main|predict)\w*\s*\(", re.IGNORECASE)
+#: A logarithm or an exponential is taken, where a softmax or a sigmoid may be near.
+_LOGARITHM = re.compile(r"\blog1?p?\s*\(|\bexp\s*\(")
+_NEAR = re.compile(r"softm|sigmoid|expit|\bexp\s*\(", re.IGNORECASE)
+#: A softmax without an axis, or one of which the largest is taken.
+_SOFTMAX = re.compile(r"softmax\s*\(", re.IGNORECASE)
+_BARE_SOFTMAX = re.compile(r"softmax\s*\((?![^\n]*(?:dim|axis|,))", re.IGNORECASE)
+_LARGEST = re.compile(r"argmax|\.max\s*\(|amax\s*\(|topk|axis\s*=\s*0|dim\s*=\s*0")
+#: Predictions are cut at one half, or rounded.
+_THRESHOLD = re.compile(
+    r"[<>]=?\s*0?\.5\b|\.(?:gt|ge|lt|le)\s*\(|(?:torch|np|numpy|tf|jnp)\.round\s*\(|\.round\s*\(\s*\)|binary_accuracy"
+)
+#: Ids are mapped; a value is divided by a temperature; a difference or a comparison meets the labels.
+_REST = re.compile(
+    r"==\s*(?:255|-1|-100|\w*ign\w*|\w*void\w*)\b"
+    r"|backward\s*\("
+    r"|==\s*(?:y|labels?|targets?|gt|truth|\w+_labels?|\w+_targets?)\b"
+    r"|-\s*(?:y|labels?|targets?|\w+_labels?)\w*\s*\)",
+    re.IGNORECASE,
+)
+#: A function without any of these, and longer than a few lines, neither makes nor hands on what the rules follow.
+_CARRIER = re.compile(
+    r"softm|sigmoid|expit|logit|linear|conv|dense|\bnn\.|\bF\.|layers|loss|entropy|crit|bce|nll|kl_|relu|tanh|argmax"
+    r"|one_?hot|\bexp\s*\(|\bpad|model|\bnet|sequential|head|classif|\bfc|activation|lambda|partial|value_counts"
+    r"|detach|forward|register|optax|\blog\s*\(|torch|keras|jax|jnp|@",
+    re.IGNORECASE,
+)
+_SHORT = 12
+_TEMPERATURE = re.compile(r"/=?\s*\(?\s*(?:self\.)?(?:\w+\.)?(?:T|tau|\w*temp\w*)\b", re.IGNORECASE)
+
+
+def telling(text: str) -> bool:
+    """Whether a file is worth evaluating at all."""
+    lower = text.lower()
+    return any(word in lower for word in _TELLING)
+
+
+def losses(source: str) -> bool:
+    """Whether a function's text may call a loss."""
+    return _LOSS.search(source) is not None
+
+
+def tells(source: str, file: str) -> bool:
+    """Whether a function's text, in a file's, has what a finding in it would need."""
+    if _LOSS.search(source) or _DRIVER.search(source) or _THRESHOLD.search(source) or _REST.search(source):
+        return True
+    if _TEMPERATURE.search(source) and len(_TEMPERATURE.findall(file)) > 1:
+        return True
+    if _LOGARITHM.search(source) and _NEAR.search(file):
+        return True
+    if _SOFTMAX.search(source):
+        return bool(_BARE_SOFTMAX.search(file) or _LARGEST.search(source))
+    return False
+
+
+def carries(source: str) -> bool:
+    """Whether a called function may give or change what the rules follow: it is short, or has a word for it."""
+    return source.count("\n") < _SHORT or _CARRIER.search(source) is not None
