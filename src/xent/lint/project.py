@@ -181,7 +181,7 @@ class Tree:
             for _ in range(level - 1):
                 folder = os.path.dirname(folder)
             return self._at(folder, parts)
-        if parts[0] in LIBRARIES and parts[0] != importer.top_package:
+        if parts[0] in LIBRARIES:
             return None
         for place in self._above(folder):
             if found := self._at(place, parts):
