@@ -12,6 +12,13 @@ from xent.torch._functional import binary_cross_entropy_with_logits as binary_cr
 from xent.torch._functional import cross_entropy as cross_entropy
 from xent.torch._functional import sigmoid_loss as sigmoid_loss
 from xent.torch._functional import softmax_loss as softmax_loss
+from xent.torch._guard import Guard as Guard
+from xent.torch._guard import LightningGuard as LightningGuard
+from xent.torch._guard import LossError as LossError
+from xent.torch._guard import LossFinding as LossFinding
+from xent.torch._guard import LossWarning as LossWarning
+from xent.torch._guard import TransformersGuard as TransformersGuard
+from xent.torch._guard import guard as guard
 from xent.torch._install import install as install
 from xent.torch.modules import AsymmetricLoss as AsymmetricLoss
 from xent.torch.modules import BCEWithLogitsLoss as BCEWithLogitsLoss
