@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from types import CodeType, FunctionType
 from typing import Any, Literal, Protocol
 
@@ -183,8 +184,8 @@ def watch(watcher: Watcher) -> None:
     global _watchers
     with _lock:
         if not _watchers:
-            for where, name, _ in _TORCHS:
-                _put(where, name, _WRAPPED[name])
+            for where, name, reader in _TORCHS:
+                _put(where, name, _wrapped(name, getattr(where, name), reader))
             _put(torch.autograd, "backward", _backward)
             for function, _ in _XENTS:
                 _exchange(function)
@@ -258,9 +259,8 @@ def _put(where: Any, name: str, ours: Any) -> None:
     _undo.append(undo)
 
 
-def _wrapped(where: Any, name: str, reader: _Reader) -> Callable[..., Any]:
-    function = getattr(where, name)
-
+@cache  # torch keeps the numbers of functions for ever
+def _wrapped(name: str, function: Callable[..., Any], reader: _Reader) -> Callable[..., Any]:
     def watched(*args: Any, **options: Any) -> Any:
         return _told(reader, function, args, options)
 
@@ -271,7 +271,6 @@ def _wrapped(where: Any, name: str, reader: _Reader) -> Callable[..., Any]:
     return watched
 
 
-_WRAPPED = {name: _wrapped(where, name, reader) for where, name, reader in _TORCHS}
 _autograd_backward = torch.autograd.backward
 
 

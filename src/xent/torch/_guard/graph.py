@@ -24,7 +24,7 @@ _JOINS = frozenset({"CatBackward", "StackBackward"})
 LINEAR = frozenset(
     f"{name}Backward" for name in ("Addmm", "Mm", "Linear", "MkldnnLinear", "Convolution", "MkldnnConvolution")
 )
-_LONGEST = 64  # nodes
+_MOST = 256  # nodes that are followed
 
 
 @dataclass(frozen=True)
@@ -58,23 +58,24 @@ def origin(tensor: Tensor) -> Origin:
     """Return what made the numbers of a tensor."""
     if tensor.grad_fn is None:
         return Origin("leaf" if tensor.requires_grad else "")
-    return _follow(tensor.grad_fn, _LONGEST)
+    return _follow(tensor.grad_fn, {})
 
 
-def _follow(node: Any, left: int) -> Origin:
+def _follow(node: Any, known: dict[Any, Origin | None]) -> Origin:
+    """Return what made the numbers of a node; ``known`` holds the nodes already met, which many paths may share."""
     chain: list[str] = []
     moves: list[Any] = []
-    while node is not None and left > 0:
-        left -= 1
+    while len(known) < _MOST:
         name = kind(node)
         chain.append(node.name())
         parents = [parent for parent, _ in node.next_functions if parent is not None]
         if name in _JOINS and parents and len(parents) == len(node.next_functions):
-            made = [_follow(parent, left // len(parents)) for parent in parents]
+            made = [_remembered(parent, known) for parent in parents]
             if len({each.operation for each in made}) > 1:
                 return Origin("joined", node, tuple(chain), tuple(moves))
             return Origin(made[0].operation, made[0].node, (*chain, *made[0].chain), tuple(moves))
         if name in _MOVES and parents:
+            known[node] = None
             moves.append(node)
             node = parents[0]
             continue
@@ -82,13 +83,21 @@ def _follow(node: Any, left: int) -> Origin:
             return Origin("leaf", node, tuple(chain), tuple(moves))
         if isinstance(node, torch.autograd.function.BackwardCFunction) or not name.endswith("Backward"):
             return Origin("opaque", node, tuple(chain), tuple(moves))
-        if name == "AddBackward" and len(parents) == 2 and "AccumulateGrad" in map(kind, parents):
-            product = _follow(next(each for each in parents if kind(each) != "AccumulateGrad"), left)
+        others = [parent for parent in parents if kind(parent) != "AccumulateGrad"]
+        if name == "AddBackward" and len(parents) == 2 and len(others) == 1:
+            product = _follow(others[0], known)
             if product.is_linear:  # and its bias
                 return Origin(product.operation, node, (*chain, *product.chain), (*moves, *product.moves))
         chain += [parent.name() for parent in parents[-1:] if kind(parent) in LINEAR]
         return Origin(name, node, tuple(chain), tuple(moves))
     return Origin("opaque", node, tuple(chain), tuple(moves))
+
+
+def _remembered(node: Any, known: dict[Any, Origin | None]) -> Origin:
+    met = known.get(node)
+    if met is None:
+        met = known[node] = _follow(node, known)
+    return met
 
 
 def kind(node: Any) -> str:

@@ -121,7 +121,7 @@ def _viewed(look: Look, before: tuple[int, ...] | None, seen: str) -> Suspicion:
 def cut_off(look: Look) -> Iterator[Suspicion]:
     """XE306: decisions in place of logits."""
     call = look.call
-    if not look.trained or call.input.requires_grad or call.family == "kl" or look.rows.shape[0] < 4:
+    if not look.trained or call.input.requires_grad or call.family == "kl":
         return
     if call.family in ("softmax", "nll"):
         decided = values.are_decisions(look.rows)
