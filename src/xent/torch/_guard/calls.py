@@ -186,7 +186,7 @@ def watch(watcher: Watcher) -> None:
         if not _watchers:
             for where, name, reader in _TORCHS:
                 _put(where, name, _wrapped(name, getattr(where, name), reader))
-            _put(torch.autograd, "backward", _backward)
+            _put(torch.autograd, "backward", _watched_backward(torch.autograd.backward))
             for function, _ in _XENTS:
                 _exchange(function)
         _watchers = (*_watchers, watcher)
@@ -271,16 +271,16 @@ def _wrapped(name: str, function: Callable[..., Any], reader: _Reader) -> Callab
     return watched
 
 
-_autograd_backward = torch.autograd.backward
+@cache
+def _watched_backward(function: Callable[..., None]) -> Callable[..., None]:
+    def backward(tensors: Any, *args: Any, **options: Any) -> None:
+        for root in (tensors,) if isinstance(tensors, Tensor) else tuple(tensors):
+            if isinstance(root, Tensor) and _holds_numbers(root):
+                for watcher in _watchers:
+                    watcher.backward(root)
+        function(tensors, *args, **options)
 
-
-def _backward(tensors: Any, *args: Any, **options: Any) -> Any:
-    roots = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    for root in roots:
-        if isinstance(root, Tensor) and _holds_numbers(root):
-            for watcher in _watchers:
-                watcher.backward(root)
-    return _autograd_backward(roots if not isinstance(tensors, Tensor) else tensors, *args, **options)
+    return backward
 
 
 def _exchange(function: FunctionType) -> None:

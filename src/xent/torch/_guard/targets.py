@@ -68,7 +68,10 @@ def distributions(look: Look) -> Iterator[Suspicion]:
             "pass the target as it is, best as class indices", {"high": high, "low": low},
         )  # fmt: skip
         return
+    off = (sums - 1).abs() > max(1e-3, values.tolerance(call.target))
     if bool((rows < 0).any()):
+        if not bool(off.any()) and float(rows.min()) > -1:
+            return  # smoothing by a negative number, which is done on purpose
         yield Suspicion(
             "XG003", "error", "target must be class indices or probabilities; got numbers below 0",
             f"{int((rows < 0).any(-1).sum())} of {n} rows hold numbers below 0, the least {float(rows.min()):.3g}",
@@ -77,8 +80,8 @@ def distributions(look: Look) -> Iterator[Suspicion]:
             {"least": float(rows.min())},
         )  # fmt: skip
         return
-    off = (sums - 1).abs() > max(1e-3, values.tolerance(call.target))
     off &= sums != 0  # a row without a target takes no part
+    off &= (rows > 0).sum(-1) > 1  # a one-hot times a weight of the row
     if call.reduction != "none" and int(off.sum()) > n / 2 and float(sums.max()) > 1.001:
         yield Suspicion(
             "XG003", "warning", "target must be probabilities that sum to 1 over the classes; got other sums",
