@@ -106,6 +106,18 @@ def test_around_a_compiled_model(bad: bool, how: str, dynamo: Any, found: Any) -
     run()
 
 
+def test_compiled_operator_is_passed_over(dynamo: Any, found: Any) -> None:
+    """Of which nobody made one node."""
+    step = dynamo(lambda z, p: torch.kl_div(z, p, 2) + torch.binary_cross_entropy_with_logits(z, p, None, None, 2))
+    logits, probs = Net(False)(X).detach(), Net(True)(X).detach()
+    values: list[float] = []
+    assert codes(found(lambda: values.append(step(logits, probs).item()))) == []
+    plain = F.kl_div(logits, probs, reduction="sum") + F.binary_cross_entropy_with_logits(
+        logits, probs, reduction="sum"
+    )
+    assert values == [pytest.approx(plain.item())]
+
+
 @both
 def test_compiled_xent_gives_the_same(bad: bool, found: Any) -> None:
     from torch import _dynamo

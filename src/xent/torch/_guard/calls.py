@@ -205,6 +205,7 @@ def unwatch(watcher: Watcher) -> None:
 
 def _told(reader: _Reader, function: Callable[..., Any], args: Any, options: Any) -> Any:
     """Call a loss function, and tell the watchers."""
+    __tracebackhide__ = True
     if getattr(_local, "inside", False) or not _watchers:
         return function(*args, **options)
     _local.inside = True
@@ -262,6 +263,8 @@ def _put(where: Any, name: str, ours: Any) -> None:
 @cache  # torch keeps the numbers of functions for ever
 def _wrapped(name: str, function: Callable[..., Any], reader: _Reader) -> Callable[..., Any]:
     def watched(*args: Any, **options: Any) -> Any:
+        if torch.compiler.is_compiling():  # which cannot follow what is behind
+            return function(*args, **options)
         return _told(reader, function, args, options)
 
     # torch.jit.script knows operators by the functions that stand for them.

@@ -145,6 +145,7 @@ class Guard:
 
     def before(self, call: Call) -> _Looked | None:
         """Look at a call that is about to be made."""
+        __tracebackhide__ = True
         if not self._armed:
             return None
         try:
@@ -213,6 +214,7 @@ class Guard:
 
     def _report(self, suspicion: Suspicion, function: str, site: Site, seen: _Seen) -> None:
         """Report what was not yet reported of this site."""
+        __tracebackhide__ = True
         with self._lock:
             if suspicion.code in seen.codes or suspicion.code in self._ignore:
                 return
@@ -282,6 +284,15 @@ def guard(
     ------
     OptionError
         ``calls`` below 1, or an ``on_problem`` that is none of these.
+    LossError
+        By the call of a loss, or by ``backward()``, with ``on_problem="raise"``.
+
+    Notes
+    -----
+    A loss within a compiled region is not looked at, one of a compiled model's output is. Of torch's losses nothing is
+    compiled anew; a region that calls xent's own is, once, when a guard begins and when it ends. Passed over are also
+    transforms of :mod:`torch.func`, subclasses of tensors, and the capture of CUDA graphs. A fault of the guard itself
+    ends it, and is written to the log ``xent.guard``.
 
     See Also
     --------
