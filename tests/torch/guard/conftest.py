@@ -28,6 +28,15 @@ def no_trace() -> Iterator[None]:
     assert places() == before
 
 
+@pytest.fixture(autouse=True)
+def no_fault(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Check that silence was no fault of the guard's own."""
+    caplog.set_level("INFO", logger="xent.guard")
+    yield
+    faults = [record for record in caplog.get_records("call") if record.name == "xent.guard"]
+    assert bool(faults) == ("a_fault_of_the_guard" in request.node.name), [record.exc_text for record in faults]
+
+
 @pytest.fixture
 def found() -> Callable[..., list[Any]]:
     """Run something, with backward where it returns a loss; return the findings."""

@@ -244,6 +244,82 @@ def test_a_fault_of_the_guard_does_not_stop_training(monkeypatch: pytest.MonkeyP
         assert not guard.active
 
 
+INDEX = torch.arange(8) % 3
+SHAPES: dict[str, tuple[Callable[..., Any], tuple[int, ...], Any]] = {
+    "one row": (F.cross_entropy, (3,), torch.tensor(1)),
+    "one row, probabilities": (F.cross_entropy, (3,), torch.tensor([0.2, 0.3, 0.5])),
+    "bytes": (F.cross_entropy, (8, 3), INDEX.to(torch.uint8)),
+    "five axes": (F.cross_entropy, (2, 3, 2, 2, 2), (torch.arange(16) % 3).view(2, 2, 2, 2)),
+    "no rows": (F.cross_entropy, (0, 3), INDEX[:0]),
+    "weights": (lambda z, y: F.cross_entropy(z, y, weight=torch.tensor([1.0, 2.0, 0.0])), (8, 3), INDEX),
+    "ignored": (lambda z, y: F.cross_entropy(z, y, ignore_index=1, reduction="none"), (8, 3), INDEX),
+    "nll, one row": (lambda z, y: F.nll_loss(z.log_softmax(0), y), (3,), torch.tensor(1)),
+    "nll, image": (lambda z, y: F.nll_loss(z.log_softmax(1), y), (2, 3, 2, 2), INDEX.view(2, 2, 2)),
+    "binary, a number": (F.binary_cross_entropy_with_logits, (1,), torch.ones(1)),
+    "binary, no axis": (F.binary_cross_entropy_with_logits, (), torch.ones(())),
+    "binary, nothing": (F.binary_cross_entropy_with_logits, (0,), torch.ones(0)),
+    "kl, one row": (lambda z, y: F.kl_div(z.log_softmax(0), y, reduction="sum"), (3,), torch.tensor([0.2, 0.3, 0.5])),
+    "xent, options": (
+        lambda z, y: xent.torch.cross_entropy(
+            z, y, weight=torch.ones(3), sample_weight=torch.ones(8), z_loss=0.1, prior=[1, 2, 3], return_stats=True
+        )[0],
+        (8, 3),
+        INDEX,
+    ),
+    "xent, lists": (lambda z, y: xent.cross_entropy(z, y, axis=0, weight=[1.0, 2.0, 3.0]), (3, 8), INDEX),
+    "xent, a list as target": (lambda z, y: xent.cross_entropy(z, y), (3, 3), [0, 1, 2]),
+    "xent, binary": (
+        lambda z, y: xent.torch.binary_cross_entropy_with_logits(z, y, mask=y > 0, label_smoothing=0.1),
+        (8,),
+        INDEX.clamp(max=1).float(),
+    ),
+    "xent, ignored": (
+        lambda z, y: xent.binary_cross_entropy(z, y, ignore_index=-1),
+        (8,),
+        torch.tensor([0.0, 1.0, -1.0, 1.0] * 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_is_looked_at_and_left_alone(name: str, dtype: Any) -> None:
+    loss, shape, target = SHAPES[name]
+    if isinstance(target, torch.Tensor) and target.is_floating_point():
+        target = target.to(dtype)
+    z = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
+    if name in ("weights", "xent, options") and dtype != torch.float32:
+        return  # torch wants one dtype
+    expected = loss(1 * z, target)
+    with xent.torch.guard(on_problem="raise") as guard:
+        value = loss(1 * z, target)
+    assert torch.equal(value.nan_to_num(7.0), expected.nan_to_num(7.0))
+    assert guard.findings == ()
+    nothing_to_see = z.numel() == 0 or z.dim() == 0 or isinstance(target, list)
+    assert len(guard._sites) == (not nothing_to_see)
+
+
+def test_one_row() -> None:
+    row = torch.tensor([0.1, -2.0, 1.5], requires_grad=True)
+    with xent.torch.guard(on_problem=lambda finding: None) as guard:
+        F.cross_entropy(row.softmax(0), torch.tensor(1))
+        F.cross_entropy(row * float("nan"), torch.tensor(1))
+        F.binary_cross_entropy_with_logits((row * float("nan"))[0], torch.tensor(1.0))
+    assert [finding.code for finding in guard.findings] == ["XE101", "XG001"]  # no axis, no row
+
+
+def test_a_library_names_its_caller_too(tmp_path: Any) -> None:
+    path = tmp_path / "site-packages" / "library.py"
+    room: dict[str, Any] = {"F": F}
+    exec(compile("def loss(z, y):\n    return F.cross_entropy(z, y)\n", str(path), "exec"), room)
+    with xent.torch.guard(on_problem=lambda finding: None) as guard:
+        room["loss"](network(nn.Softmax(1))(DIGITS), LABELS)
+    site = guard.findings[0].site
+    assert (site.path, site.line, site.function) == (str(path), 2, "loss")
+    assert (site.caller.path, site.caller.function) == (__file__, "test_a_library_names_its_caller_too")
+    assert f"called from {__file__}" in str(guard.findings[0])
+
+
 def test_wrong_options() -> None:
     for options, message in (
         ({"calls": 0}, "calls must be a whole number of 1 or more; got 0"),
