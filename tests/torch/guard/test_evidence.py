@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from xent.torch._guard import graph, values  # noqa: E402
+from xent.torch._guard import graph, shapes, values  # noqa: E402
 
 MOVES: tuple[Callable[[Any], Any], ...] = (
     lambda t: t.transpose(0, -1),
@@ -78,6 +78,9 @@ def test_the_graph_is_read_without_its_tensors() -> None:
         z = torch.randn(4, 3, requires_grad=True).softmax(1)[torch.tensor([0, 1])].clamp(0, 1)
     assert str(graph.origin(z)) == "ClampBackward1"
     assert graph.saved_number(graph.origin(z).node, "_saved_min") == 0
+        bounded = z.clamp(torch.zeros(()), torch.ones(()))
+    assert shapes._bounds(graph.origin(z)) == (0, 1)
+    assert shapes._bounds(graph.origin(bounded)) is None
     assert unpacked == []
 
 

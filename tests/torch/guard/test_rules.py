@@ -336,8 +336,9 @@ def test_no_floor_is_named_that_is_not_exact(found: Callable[..., list[Any]]) ->
         assert ("of a row cannot go below" in finding.why) == ("reduction" in options)
     (finding,) = found(lambda: F.cross_entropy(net().softmax(1), ONE_HOT))
     assert "floor" not in finding.evidence
-    (finding,) = found(lambda: xent.torch.cross_entropy(net().softmax(1), Y, temperature=0.1))
-    assert "floor" not in finding.evidence
+    for options in ({"temperature": 0.1}, {"normalizer": 100.0}, {"weight": torch.ones(5) / 9, "reduction": "sum"}):
+        (finding,) = found(lambda options=options: xent.torch.cross_entropy(net().softmax(1), Y, **options))
+        assert "floor" not in finding.evidence
 
 
 def test_floor_of_a_double_sigmoid(found: Callable[..., list[Any]]) -> None:

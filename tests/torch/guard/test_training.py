@@ -320,6 +320,17 @@ def test_a_library_names_its_caller_too(tmp_path: Any) -> None:
     assert f"called from {__file__}" in str(guard.findings[0])
 
 
+@pytest.mark.parametrize("package", [torch, xent])
+def test_a_package_of_a_longer_name_is_no_part_of_it(package: Any) -> None:
+    """Such as torchvision."""
+    path = package.__path__[0] + "vision/ops.py"
+    room: dict[str, Any] = {"F": F}
+    exec(compile("def loss(z, y):\n    return F.cross_entropy(z, y)\n", path, "exec"), room)
+    with xent.torch.guard(on_problem=lambda finding: None) as guard:
+        room["loss"](network(nn.Softmax(1))(DIGITS), LABELS)
+    assert guard.findings[0].site.path == path
+
+
 def test_wrong_options() -> None:
     for options, message in (
         ({"calls": 0}, "calls must be a whole number of 1 or more; got 0"),

@@ -25,6 +25,7 @@ from xent.torch import _checks, _functional
 #: of a sigmoid, its values.
 Family = Literal["softmax", "nll", "kl", "sigmoid", "bce"]
 _REDUCTIONS = ("none", "mean", "sum")
+_OWN_WEIGHTS = ("weight", "sample_weight", "mask", "mining", "normalizer")  # of the entries of a binary loss
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Call:
     ignore_index: int | None = None
     reduction: str = "mean"
     label_smoothing: float = 0.0
-    own_weights: bool = False  # rows or entries have weights or a mask of their own
+    own_weights: bool = False  # rows or entries have weights, a mask or a denominator of their own
     nan_when_empty: bool = True
     textbook: bool = True  # neither another curve than the logarithm nor something done to the logits before
 
@@ -102,8 +103,8 @@ def _xent_cross_entropy(input: Tensor, target: Tensor, *positional: Any, **optio
         ignore_index=given["ignore_index"],
         reduction=_checks.reduction(given["size_average"], given["reduce"], given["reduction"]),
         label_smoothing=float(given["label_smoothing"]),
-        own_weights=given["sample_weight"] is not None or given["mining"] is not None,
-        nan_when_empty=given["empty"] == "nan" and given["normalizer"] is None,
+        own_weights=any(given[name] is not None for name in ("sample_weight", "mining", "normalizer")),
+        nan_when_empty=given["empty"] == "nan",
         textbook=given["loss"] is given["softcap"] is given["prior"] is None
         and given["z_loss"] == 0.0 and given["temperature"] == 1.0,
     )  # fmt: skip
@@ -112,7 +113,7 @@ def _xent_cross_entropy(input: Tensor, target: Tensor, *positional: Any, **optio
 def _xent_binary_cross_entropy_with_logits(input: Tensor, target: Tensor, *positional: Any, **options: Any) -> Call:
     names = ("weight", "size_average", "reduce", "reduction", "pos_weight")
     given = {**dict(zip(names, positional, strict=False)), **options}
-    own = any(given[name] is not None for name in ("weight", "sample_weight", "mask", "mining"))
+    own = any(given[name] is not None for name in _OWN_WEIGHTS)
     return Call(
         "sigmoid", "binary_cross_entropy_with_logits", input, target, None, given["weight"], given["pos_weight"],
         given["ignore_index"], _checks.reduction(given["size_average"], given["reduce"], given["reduction"]),
@@ -125,15 +126,15 @@ def _softmax_loss(loss: Any, function: str, logits: Tensor, target: Any, options
     return Call(
         "softmax", function, logits, target, options.axis % max(logits.dim(), 1), options.weight,
         ignore_index=options.ignore_index, reduction=options.reduction, label_smoothing=loss.label_smoothing,
-        own_weights=options.sample_weight is not None or options.mining is not None,
-        nan_when_empty=options.empty == "nan" and options.normalizer is None,
+        own_weights=any(each is not None for each in (options.sample_weight, options.mining, options.normalizer)),
+        nan_when_empty=options.empty == "nan",
         textbook=isinstance(loss, CrossEntropy) and loss.z_loss == 0 and options.temperature == 1.0
         and options.softcap is None and options.prior is None,
     )  # fmt: skip
 
 
 def _sigmoid_loss(loss: Any, function: str, logits: Tensor, target: Any, options: BinaryOptions) -> Call:
-    own = any(each is not None for each in (options.weight, options.sample_weight, options.mask, options.mining))
+    own = any(getattr(options, name) is not None for name in _OWN_WEIGHTS)
     return Call(
         "sigmoid", function, logits, target, None, options.weight, options.pos_weight, options.ignore_index,
         options.reduction, loss.label_smoothing, own,

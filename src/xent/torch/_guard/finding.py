@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from xent.errors import XentError
 
 Severity = Literal["error", "warning", "info"]
 
-_XENT = str(Path(__file__).parents[2])
-_HIDDEN = (str(Path(torch.__file__).parent), _XENT, "<eval_with_key>", "<frozen ")
+_OWN = (Path(torch.__file__).parent, Path(__file__).parents[2])
+_HIDDEN = (*(f"{folder}{os.sep}" for folder in _OWN), "<eval_with_key>", "<frozen ")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ def floor(look: Look, width: float) -> float | None:
     if not call.textbook or call.label_smoothing != 0 or call.own_weights:
         return None
     if call.family == "softmax" and call.takes_index:
+        if call.reduction != "mean" and call.weight is not None:
+            return None
         return math.log1p((look.n_classes - 1) * math.exp(-width))
     if call.family == "sigmoid" and call.pos_weight is None and width == 1 and call.target.numel() > 0:
         target = call.target.detach()

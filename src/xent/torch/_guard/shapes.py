@@ -54,7 +54,8 @@ def _bounds(origin: graph.Origin) -> tuple[float, float] | None:
         return 0.0, math.inf
     if origin.operation == "TanhBackward":
         return -1.0, 1.0
-    if origin.operation in ("HardtanhBackward", "ClampBackward", "ClampMinBackward"):
+    if node is not None and node.name() in ("HardtanhBackward0", "ClampBackward1", "ClampMinBackward0"):
+        # Their bounds are numbers, not saved tensors.
         low = graph.saved_number(node, "_saved_min_val", "_saved_min")
         high = graph.saved_number(node, "_saved_max_val", "_saved_max")
         if low is not None and (low >= 0 or high is not None):
