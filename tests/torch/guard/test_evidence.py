@@ -76,9 +76,8 @@ def test_the_graph_is_read_without_its_tensors() -> None:
     unpacked = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: unpacked.append(1) or t):
         z = torch.randn(4, 3, requires_grad=True).softmax(1)[torch.tensor([0, 1])].clamp(0, 1)
-    assert str(graph.origin(z)) == "ClampBackward1"
-    assert graph.saved_number(graph.origin(z).node, "_saved_min") == 0
         bounded = z.clamp(torch.zeros(()), torch.ones(()))
+    assert str(graph.origin(z)) == "ClampBackward1"
     assert shapes._bounds(graph.origin(z)) == (0, 1)
     assert shapes._bounds(graph.origin(bounded)) is None
     assert unpacked == []
