@@ -1,9 +1,9 @@
-"""The guard in tests: ``pytest --xent-guard``, ``@pytest.mark.xent_guard`` or the fixture ``xent_guard``.
+"""The guard in tests: ``pytest --xent-guard=raise``, ``@pytest.mark.xent_guard`` or the fixture ``xent_guard``.
 
-``--xent-guard`` watches the losses of every test that runs with torch loaded, and fails the tests that make a mistake
-(``--xent-guard=warn`` only warns). The marker does so for one test, with the keywords of :func:`xent.torch.guard`, such
-as ``@pytest.mark.xent_guard(ignore=["XE401"])``. The fixture is a guard that gathers ``findings`` for the test to look
-at. This module imports no torch; without any of the three nothing does.
+``--xent-guard=raise`` watches the losses of every test that runs with torch loaded, and fails those that make a
+mistake; ``--xent-guard=warn`` only warns. The marker does so for one test, with the keywords of
+:func:`xent.torch.guard`, such as ``@pytest.mark.xent_guard(ignore=["XE401"])``. The fixture is a guard that gathers
+``findings`` for the test to look at. This module imports no torch; without any of the three nothing does.
 """
 
 from __future__ import annotations
@@ -24,10 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--xent-guard``."""
     parser.getgroup("xent").addoption(
         "--xent-guard",
-        nargs="?",
-        const="raise",
         choices=("raise", "warn"),
-        help="look at the losses of every test for mistakes that train silently: raise (the default) or warn",
+        help="look at the losses of every test for mistakes that train silently, and fail it or warn",
     )
 
 

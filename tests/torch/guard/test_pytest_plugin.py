@@ -36,7 +36,7 @@ def test_fixture(xent_guard):
     ("options", "outcomes"),
     [
         ([], {"plain": "PASSED", "marked": "FAILED", "ignored": "PASSED", "fixture": "PASSED"}),
-        (["--xent-guard"], {"plain": "FAILED", "marked": "FAILED", "ignored": "PASSED", "fixture": "FAILED"}),
+        (["--xent-guard=raise"], {"plain": "FAILED", "marked": "FAILED", "ignored": "PASSED", "fixture": "FAILED"}),
         (["--xent-guard=warn"], {"plain": "PASSED", "marked": "PASSED", "ignored": "PASSED", "fixture": "PASSED"}),
     ],
 )
@@ -51,7 +51,7 @@ def test_outcomes(pytester: pytest.Pytester, options: list[str], outcomes: dict[
 
 def test_without_torch_nothing_loads_it(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import sys\ndef test_it():\n    assert 'torch' not in sys.modules\n")
-    for options in ([], ["--xent-guard"]):
+    for options in ([], ["--xent-guard=raise"]):
         command = [sys.executable, "-m", "pytest", "-p", "xent.pytest_plugin", "-q", "-p", "no:cacheprovider", *options]
         run = subprocess.run(command, cwd=pytester.path, capture_output=True, text=True, timeout=100)
         assert run.returncode == 0, run.stdout + run.stderr
