@@ -246,19 +246,18 @@ def weights(look: Look) -> Iterator[Suspicion]:
     if k != look.n_classes or not call.textbook:
         return
     best = int(weight.argmax())
-    for label in range(k):
-        own = (1 - smoothing) * weight[label] + smoothing / k * weight[label]
-        other = smoothing / k * weight[best]
-        if weight[label] > 0 and other > own * (1 + 1e-9):
-            yield Suspicion(
-                "XE406", "warning", "label_smoothing and weight must leave every class its own optimum; got otherwise",
-                f"label_smoothing={smoothing:g} with weights from {float(weight.min()):g} to {float(weight.max()):g}",
-                f"the smoothing gives a row of class {label} {float(other):.3g} for class {best} and "
-                f"{float(own):.3g} for its own: the loss is least where the answer is {best}",
-                "weight the classes less, or smooth less, or use sample weights in place of class weights",
-                {"class": label, "instead": best},
-            )  # fmt: skip
-            return
+    own, other = (1 - smoothing + smoothing / k) * weight, smoothing / k * float(weight[best])
+    overruled = ((weight > 0) & (other > own * (1 + 1e-9))).nonzero()[:, 0]
+    if len(overruled):
+        label = int(overruled[0])
+        yield Suspicion(
+            "XE406", "warning", "label_smoothing and weight must leave every class its own optimum; got otherwise",
+            f"label_smoothing={smoothing:g} with weights from {float(weight.min()):g} to {float(weight.max()):g}",
+            f"the smoothing gives a row of class {label} {other:.3g} for class {best} and {float(own[label]):.3g} for "
+            f"its own: the loss is least where the answer is {best}",
+            "weight the classes less, or smooth less, or use sample weights in place of class weights",
+            {"class": label, "instead": best, "classes": len(overruled)},
+        )  # fmt: skip
 
 
 def weights_against_counts(look: Look, counts: Tensor) -> Iterator[Suspicion]:
