@@ -306,6 +306,7 @@ def _exchange(function: FunctionType) -> None:
     _undo.append(undo)
 
 
+@cache
 def _shim(code: CodeType, original: str, compiling: str, told: str) -> CodeType:
     names = code.co_varnames
     first = names[: code.co_argcount]
