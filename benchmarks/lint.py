@@ -144,13 +144,13 @@ def main() -> None:
     else:
         specs = [importlib.util.find_spec(name) for name in DEFAULT]
         folders = [Path(spec.origin).parent for spec in specs if spec is not None and spec.origin is not None]
-    if not any(folder.is_dir() for folder in folders):
-        print("lint: nothing to check, neither a folder was given nor is torch installed", file=sys.stderr)
-        return
     rows = []
     with tempfile.TemporaryDirectory() as place:
         folder, tree, part = Path(place), Path(place, "tree"), Path(place, "sample")
         files = copy(folders, tree)
+        if not files:
+            print("lint: nothing to check: give a folder with Python files, or install torch", file=sys.stderr)
+            return
         megabytes = sum(path.stat().st_size for path in files) / 1e6
         sampled = sample(files, tree, part)
         commands = contestants(tree)
