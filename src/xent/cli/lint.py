@@ -109,7 +109,7 @@ def rule(
         if format not in ("text", "json", "markdown"):
             raise OptionError("xent rule", f"--format must be text, json or markdown; got {format!r}", "text is usual")
         if code is not None and code.upper() not in rules:
-            raise OptionError("xent rule", f"CODE must be one of a rule; got {code!r}", nearest(code))
+            raise OptionError("xent rule", f"CODE must be that of a rule; got {code!r}", nearest(code))
         chosen = None if code is None else rules[code.upper()]
         if format == "json":
             text = dump([as_json(each) for each in rules.values()] if chosen is None else as_json(chosen))

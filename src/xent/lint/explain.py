@@ -11,7 +11,7 @@ from xent.lint.rule import Rule
 
 def as_text(rule: Rule) -> str:
     """Return a rule for a terminal."""
-    parts = [f"{rule.code}  {rule.name}  ({rule.severity})", textwrap.fill(rule.finds, 100), _wrapped(rule.why)]
+    parts = [f"{rule.code}  {rule.name}  ({rule.severity})", _filled(rule.finds), _wrapped(rule.why)]
     for title, program in (("Bad", rule.bad), ("Good", rule.good)):
         if program:
             parts.append(f"{title}:\n\n{textwrap.indent(program.rstrip(), '    ')}")
@@ -82,7 +82,11 @@ per-file-ignores = {{ "tests/**" = ["{code}"] }}
 
 def _wrapped(text: str) -> str:
     paragraphs = text.strip().split("\n\n")
-    return "\n\n".join(p if _is_preformatted(p) else textwrap.fill(" ".join(p.split()), 100) for p in paragraphs)
+    return "\n\n".join(p if _is_preformatted(p) else _filled(p) for p in paragraphs)
+
+
+def _filled(paragraph: str) -> str:
+    return textwrap.fill(" ".join(paragraph.split()), 100, break_long_words=False, break_on_hyphens=False)
 
 
 def _is_preformatted(paragraph: str) -> bool:

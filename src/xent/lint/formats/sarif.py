@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from xent.lint.catalogue import catalogue
 from xent.lint.finding import Fix, Place, Severity
 from xent.lint.formats.json import dump
+from xent.lint.patterns import absolute
 from xent.lint.report import Report, ReportedFinding
 from xent.lint.rule import Rule
 
@@ -115,5 +115,5 @@ def _artifact(path: str) -> dict[str, str]:
     """Return where a file is: from the current folder if it is below it, which services take as the repository."""
     relative = os.path.relpath(path)
     if relative.startswith(os.pardir):
-        return {"uri": "file://" + quote(os.fsencode(Path(path).absolute().as_posix()))}
+        return {"uri": "file://" + quote(os.fsencode(absolute(path).replace(os.sep, "/")))}
     return {"uri": quote(os.fsencode(relative.replace(os.sep, "/")))}
