@@ -274,7 +274,8 @@ def test_statistics(write):
     write({"a.py": "bad()\nbad()\nmend(x)\n# noqa: XE102", "b.py": "x ="})
     report = lint_paths(["."])
     assert statistics(report, "text") == (
-        f"3  XE101  [fix]  {catalogue()['XE101'].name}\n1  XE001  [fix]  unused-noqa\n1  XE002         unreadable-file\n"
+        f"3  XE101  [fix]  {catalogue()['XE101'].name}\n"
+        "1  XE001  [fix]  unused-noqa\n1  XE002         unreadable-file\n"
     )
     assert json.loads(statistics(report, "json"))[0] == {
         "code": "XE101",

@@ -8,10 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +23,8 @@ from xent.lint.source import Source, parse, read, unsaved
 from xent.lint.suppressions import may_have_noqa, silence
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from xent.lint.analysis import Analysis
 
 #: Below so many files a second process costs more than it saves.
@@ -239,6 +238,10 @@ def _alone(run: _Run, path: str) -> _Checked:
 
 def _in_processes(run: _Run, jobs: int, chunks: list[list[str]]) -> list[list[_Checked] | None]:
     """Return the findings of each chunk, None where the process died. An interrupt ends all of them at once."""
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
     context = get_context("spawn")  # a fork of a process with threads may hang
     with _broken_pipes_raise():
         pool = ProcessPoolExecutor(jobs, context, _begin, (run, list(sys.path)))
@@ -271,6 +274,8 @@ def _broken_pipes_raise() -> Iterator[None]:
 
 
 def _result(future: Future[list[_Checked]]) -> list[_Checked] | None:
+    from concurrent.futures.process import BrokenProcessPool
+
     try:
         return future.result()
     except BrokenProcessPool:

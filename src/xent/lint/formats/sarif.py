@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +20,8 @@ _LEVEL: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "
 
 def write(report: Report, colour: bool = False) -> str:
     """Return the report as a SARIF log of one run."""
+    from importlib.metadata import PackageNotFoundError, version
+
     rules = list(catalogue().values())
     index = {rule.code: number for number, rule in enumerate(rules)}
     driver: dict[str, Any] = {
