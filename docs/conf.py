@@ -3,12 +3,15 @@
 import inspect
 import re
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 from docutils.nodes import Node
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from xent.lint.catalogue import catalogue
+from xent.lint.explain import as_markdown, list_as_markdown
 from xent.losses import LOSSES
 
 project = "xent"
@@ -52,6 +55,26 @@ class LossesTable(SphinxDirective):
         return self.parse_content_to_nodes()
 
 
+def write_rules(app: Sphinx) -> None:
+    """Write a page for each rule of the linter and a table of them, from the rules themselves."""
+    pages = {f"{code}.md": as_markdown(rule) for code, rule in catalogue().items()}
+    contents = "\n".join(catalogue())
+    pages["index.md"] = (
+        "# Rules of the linter\n\nCodes are stable for ever. `xent rule CODE` prints a page in the terminal; "
+        "[how to select and silence them](../../guide/lint.md#which-rules).\n\n"
+        f"{list_as_markdown('{code}.md')}\n```{{toctree}}\n:hidden:\n:maxdepth: 1\n{contents}\n```\n"
+    )
+    folder = Path(app.srcdir, "reference", "rules")
+    folder.mkdir(exist_ok=True)
+    for old in set(folder.glob("*.md")) - {folder / name for name in pages}:
+        old.unlink()
+    for name, text in pages.items():
+        page = folder / name
+        if not page.exists() or page.read_text("utf-8") != text:  # what did not change is not built anew
+            page.write_text(text, "utf-8")
+
+
 def setup(app: Sphinx) -> None:
-    """Enter the directive."""
+    """Enter the directive and the pages of the rules."""
     app.add_directive("losses", LossesTable)
+    app.connect("builder-inited", write_rules)

@@ -79,7 +79,7 @@ def test_a_baseline_is_written_the_same_each_time(write, here, baseline):
     baseline("b.py", "a.py")
     assert (here / "known.json").read_bytes() == first
     content = json.loads(first)
-    assert content["version"] == 1
+    assert content["schema"] == "xent.lint.baseline/1"
     assert [(entry["path"], entry["code"], entry["text"]) for entry in content["findings"]] == [
         ("a.py", "XE101", "bad(2)"),
         ("b.py", "XE101", "bad(1)"),
@@ -93,8 +93,8 @@ def test_a_baseline_is_written_the_same_each_time(write, here, baseline):
         (None, "must exist; got no file"),
         ("{", "must be a baseline; got: Expecting property name"),
         ("[]", "must be a baseline; got: list indices"),
-        ('{"version": 7}', "must be a baseline; got: its version is 7, not 1"),
-        ('{"version": 1, "findings": [{}]}', "must be a baseline; got: 'path'"),
+        ('{"schema": 7}', "must be a baseline; got: its schema is 7, not xent.lint.baseline/1"),
+        ('{"schema": "xent.lint.baseline/1", "findings": [{}]}', "must be a baseline; got: 'path'"),
         (b"\xff", "must be a baseline; got: 'utf-8' codec"),
         ("[" * 100_000, "must be a baseline; got: maximum recursion"),
     ],

@@ -64,6 +64,20 @@ def test_a_mistake_is_found_and_shown(write):
     assert any(line.lstrip().startswith("1. train.py:4 ") for line in frame)
 
 
+def test_the_guides_example(write):
+    """What docs/guide/lint.md shows is what the command prints."""
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "lint.md"
+    if not guide.exists():
+        pytest.skip("installed without the documentation")
+    text = guide.read_text("utf-8")
+    program, shown = (
+        text.split("```python\n")[1].split("```")[0],
+        text.split("$ xent lint train.py\n")[1].split("```")[0],
+    )
+    write({"train.py": program})
+    assert outcome("train.py")[1] == shown
+
+
 def test_no_array_library_is_needed(write, here):
     """Neither loaded nor there; nor is anything of what is checked."""
     write({"train.py": BAD, "ok.py": "import train, torch\nraise SystemExit(9)"})

@@ -122,7 +122,7 @@ def test_json():
     where = {"path": "a.py", "cell": None, "line": 2, "column": 5, "end_line": 2, "end_column": 12}
     [found] = data.pop("findings")
     assert data == {
-        "version": 1,
+        "schema": "xent.lint/1",
         "files": 3,
         "counts": {"error": 1, "warning": 0, "info": 0},
         "known": 4,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ from xent.errors import OptionError
 
 if TYPE_CHECKING:
     from xent.lint.config import Config
-    from xent.lint.engine import Found
+    from xent.lint.engine import Found, Progress
     from xent.lint.report import Report
 
 _STDIN = "-"
@@ -189,8 +190,34 @@ def _checked(found: Found, config: Config, jobs: int, contents: dict[str, bytes]
     from xent.lint.baseline import apply_baseline
     from xent.lint.engine import lint_files
 
-    report = lint_files(found, config, jobs, contents)
+    with _progress() as progress:
+        report = lint_files(found, config, jobs, contents, progress)
     return report if config.baseline_path is None else apply_baseline(report, config.baseline_path, found.files)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Count the files on stderr while it is a terminal; nothing of it stays."""
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    last = monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if shown and monotonic() - last > 0.2:
+            last = monotonic()
+            _write(f"\r{done:,} of {total:,} files")
+
+    try:
+        yield report
+    finally:
+        if shown:
+            _write("\r\x1b[K")
+
+
+def _write(text: str) -> None:
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _fixed(found: Found, config: Config, jobs: int, unsafe: bool) -> Report:

@@ -14,7 +14,7 @@ from xent._files import write_files
 from xent.errors import DataError, OptionError
 from xent.lint.report import Gone, Report, ReportedFinding
 
-_VERSION = 1
+_SCHEMA = "xent.lint.baseline/1"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,7 +75,7 @@ def write_baseline(report: Report, file: Path, files: Iterable[str]) -> int:
         {"path": entry.path, "code": entry.code, "fingerprint": entry.fingerprint, "text": entry.text}
         for entry in sorted(entries)
     ]
-    content = json.dumps({"version": _VERSION, "findings": findings}, indent=2) + "\n"
+    content = json.dumps({"schema": _SCHEMA, "findings": findings}, indent=2) + "\n"
     try:
         write_files(file.parent, {file.name: content})
     except OSError as error:
@@ -90,8 +90,8 @@ def write_baseline(report: Report, file: Path, files: Iterable[str]) -> int:
 def _read(file: Path) -> list[_Entry]:
     try:
         content: Any = json.loads(file.read_text("utf-8"))
-        if content["version"] != _VERSION:
-            raise ValueError(f"its version is {content['version']!r}, not {_VERSION}")
+        if content["schema"] != _SCHEMA:
+            raise ValueError(f"its schema is {content['schema']!r}, not {_SCHEMA}")
         entries = [
             _Entry(*(str(found[name]) for name in ("path", "code", "fingerprint", "text")))
             for found in content["findings"]

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,7 +79,17 @@ def find(paths: Sequence[str], config: Config) -> Found:
     return Found(*discover(paths, config.exclude, config.root))
 
 
-def lint_files(found: Found, config: Config, jobs: int = 1, contents: Mapping[str, bytes] | None = None) -> Report:
+#: Told how many files of how many are checked.
+Progress = Callable[[int, int], None]
+
+
+def lint_files(
+    found: Found,
+    config: Config,
+    jobs: int = 1,
+    contents: Mapping[str, bytes] | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Report:
     """Check files; ``contents`` stand for those of their files. The baseline is left to the caller."""
     if jobs < 1:
         raise OptionError("xent lint", f"--jobs must be at least 1; got {jobs}", "leave it out to take every core")
@@ -87,9 +97,12 @@ def lint_files(found: Found, config: Config, jobs: int = 1, contents: Mapping[st
     if jobs == 1 or len(found.files) < _FEW:
         checker = _Checker(run)
         with unsaved(run.contents):
-            checked = [checker.check(path) for path in found.files]
+            checked = []
+            for path in found.files:
+                checked.append(checker.check(path))
+                progress(len(checked), len(found.files))
     else:
-        checked = _side_by_side(run, jobs)
+        checked = _side_by_side(run, jobs, progress)
     checked += [_Checked(problem.path, [_unreadable(problem)], False) for problem in found.problems]
     return Report(tuple(_reported(run, checked)), len(found.files))
 
@@ -215,11 +228,11 @@ def _internal(path: str, error: BaseException | str) -> Finding:
     return Finding(INTERNAL.code, INTERNAL.severity, place, f"not checked: internal error, please report ({what})")
 
 
-def _side_by_side(run: _Run, jobs: int) -> list[_Checked]:
+def _side_by_side(run: _Run, jobs: int, progress: Progress) -> list[_Checked]:
     """Check the files in several processes. One that dies is no end: its files are taken again, one at a time."""
     size = max(1, min(_CHUNK, len(run.files) // (4 * jobs)))
     chunks = [run.files[start : start + size] for start in range(0, len(run.files), size)]
-    results = _in_processes(run, jobs, chunks)
+    results = _in_processes(run, jobs, chunks, progress)
     if not any(result is not None for result in results) and _in_processes(run, 1, [[]]) == [None]:
         raise OptionError(
             "xent lint", f"--jobs must be 1 where no process can be started; got {jobs}", "see stderr for the reason"
@@ -236,7 +249,9 @@ def _alone(run: _Run, path: str) -> _Checked:
     return _Checked(path, [_internal(path, "the process died")], False) if result is None else result[0]
 
 
-def _in_processes(run: _Run, jobs: int, chunks: list[list[str]]) -> list[list[_Checked] | None]:
+def _in_processes(
+    run: _Run, jobs: int, chunks: list[list[str]], progress: Progress = lambda done, total: None
+) -> list[list[_Checked] | None]:
     """Return the findings of each chunk, None where the process died. An interrupt ends all of them at once."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -245,12 +260,15 @@ def _in_processes(run: _Run, jobs: int, chunks: list[list[str]]) -> list[list[_C
     context = get_context("spawn")  # a fork of a process with threads may hang
     with _broken_pipes_raise():
         pool = ProcessPoolExecutor(jobs, context, _begin, (run, list(sys.path)))
-        futures = []
+        futures: list[Future[list[_Checked]]] = []
+        results: list[list[_Checked] | None] = []
         try:
             with suppress(BrokenProcessPool):
                 for chunk in chunks:
                     futures.append(pool.submit(_lint_chunk, chunk))
-            results = [_result(future) for future in futures]
+            for future in futures:
+                results.append(_result(future))
+                progress(sum(map(len, chunks[: len(results)])), len(run.files))
         except BaseException:
             for process in list((pool._processes or {}).values()):
                 process.terminate()

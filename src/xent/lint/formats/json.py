@@ -1,4 +1,4 @@
-"""The findings for a program. ``version`` changes when a key goes or means something else, not when one comes."""
+"""The findings for a program. The number in ``schema`` changes when a key goes or means something else."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from xent.lint.catalogue import catalogue
 from xent.lint.finding import Place
 from xent.lint.report import Report, ReportedFinding
 
-_VERSION = 1
+_SCHEMA = "xent.lint/1"
 
 
 def write(report: Report, colour: bool = False) -> str:
     """Return the report as one JSON object in ASCII."""
     return dump(
         {
-            "version": _VERSION,
+            "schema": _SCHEMA,
             "files": report.n_files,
             "counts": report.counts(),
             "known": report.n_known,
