@@ -69,8 +69,7 @@ def write_baseline(report: Report, file: Path, files: Iterable[str]) -> int:
     before = _read(file) if file.exists() else []
     entries = [entry for entry in before if entry.path not in looked_at and _there(entry.path, file)]
     for reported in report.findings:
-        text = reported.excerpt[0].strip() if reported.excerpt else ""
-        entries.append(_Entry(*_key(reported, file), text[:200]))
+        entries.append(_Entry(*_key(reported, file), reported.source_line.strip()[:200]))
     findings = [
         {"path": entry.path, "code": entry.code, "fingerprint": entry.fingerprint, "text": entry.text}
         for entry in sorted(entries)

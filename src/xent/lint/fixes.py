@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ from xent.lint.source import Encoded, content_of, decode, is_notebook, parse, re
 
 #: A fix may make way for another; that goes on for a while, not for ever.
 _ROUNDS = 10
+_Range = tuple[tuple[int, int], tuple[int, int]]
 _LINE_END = re.compile("\r\n|\r|\n")
 
 
@@ -69,20 +72,20 @@ def _lint(found: Found, config: Config, jobs: int, contents: Mapping[str, bytes]
 def _apply(fixable: list[ReportedFinding], files: set[str]) -> tuple[list[ReportedFinding], dict[str, bytes]]:
     """Return the fixes that go together, the first of two that overlap, and the files with them."""
     apart: list[ReportedFinding] = []
-    taken: set[Edit] = set()
+    taken = _Taken()
     for reported in fixable:
         edits = _edits([reported])
-        if {edit.place.path for edit in edits} <= files and not any(
-            _overlap(one, new) for one in taken for new in edits
-        ):
+        if _paths(reported) <= files and not any(map(taken.overlaps, edits)):
             apart.append(reported)
-            taken |= edits
+            for edit in edits:
+                taken.add(edit)
     new = _edited(apart)
     if new is not None:
         return apart, new
     accepted: list[ReportedFinding] = []
-    for reported in apart:  # some fix breaks its file: find which by trying each
-        if _edited([*accepted, reported]) is not None:
+    for reported in apart:  # some fix breaks its file: find which by trying each, with those of the same files
+        paths = _paths(reported)
+        if _edited([*(other for other in accepted if _paths(other) & paths), reported]) is not None:
             accepted.append(reported)
     return accepted, _edited(accepted) or {}
 
@@ -91,15 +94,35 @@ def _edits(fixes: Iterable[ReportedFinding]) -> set[Edit]:
     return {edit for reported in fixes if reported.finding.fix for edit in reported.finding.fix.edits}
 
 
-def _overlap(one: Edit, other: Edit) -> bool:
-    """Say whether two edits touch the same text; two equal ones are one."""
-    if one == other or one.place.path != other.place.path:
-        return False
-    (a, b), (c, d) = _range(one.place), _range(other.place)
+def _paths(reported: ReportedFinding) -> set[str]:
+    return {edit.place.path for edit in _edits([reported])}
+
+
+class _Taken:
+    """The places of edits that were accepted. They lie apart, so a new one can only meet its two neighbours."""
+
+    def __init__(self) -> None:
+        self._edits: dict[str, list[tuple[_Range, Edit]]] = {}
+
+    def overlaps(self, edit: Edit) -> bool:
+        its = self._edits.get(edit.place.path, [])
+        new = _range(edit.place)
+        at = bisect_left(its, new, key=itemgetter(0))
+        return any(_overlap(before, new) for before, other in its[max(at - 1, 0) : at + 1] if other != edit)
+
+    def add(self, edit: Edit) -> None:
+        its = self._edits.setdefault(edit.place.path, [])
+        at = bisect_left(its, _range(edit.place), key=itemgetter(0))
+        if its[at : at + 1] != [(_range(edit.place), edit)]:  # two equal edits are one
+            its.insert(at, (_range(edit.place), edit))
+
+
+def _overlap(one: _Range, other: _Range) -> bool:
+    (a, b), (c, d) = one, other
     return (a < d and c < b) or a == c
 
 
-def _range(place: Place) -> tuple[tuple[int, int], tuple[int, int]]:
+def _range(place: Place) -> _Range:
     return (place.line, place.column), (place.end_line, place.end_column)
 
 
@@ -173,9 +196,12 @@ def _with_edits(text: str, edits: Iterable[Edit]) -> str:
             raise _Refused
         return start, end
 
-    for (start, end), replacement in sorted(((where(edit), edit.replacement) for edit in edits), reverse=True):
-        text = text[:start] + replacement.replace("\n", newline) + text[end:]
-    return text
+    parts = []
+    done = 0
+    for (start, end), replacement in sorted((where(edit), edit.replacement) for edit in edits):
+        parts += [text[done:start], replacement.replace("\n", newline)]
+        done = end
+    return "".join([*parts, text[done:]])
 
 
 def write(contents: Mapping[str, bytes], before: Mapping[str, bytes]) -> None:

@@ -33,14 +33,14 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class ReportedFinding:
-    """A finding with what is needed to print it, without its file: the lines that it spans, the notebook's cells.
+    """A finding with what is needed to print it without its file: the line that it starts on, the notebook's cells.
 
     ``fingerprint`` stays when lines are added or removed elsewhere in the file: it is made of the code, the line's
     text without its spaces, and how many findings of the same two come before. It does not hold the path.
     """
 
     finding: Finding
-    excerpt: tuple[str, ...]
+    source_line: str
     cells: tuple[Cell, ...]
     fingerprint: str
 
@@ -84,12 +84,16 @@ class Report:
 def reported(findings: Iterable[Finding], lines: list[str], cells: tuple[Cell, ...]) -> list[ReportedFinding]:
     """Return the findings of one file in the order of their places, with the lines they are on and fingerprints."""
     done = []
-    seen: Counter[tuple[str, str]] = Counter()
+    seen: Counter[tuple[str, bytes]] = Counter()
+    texts: dict[int, bytes] = {}  # a line of ten megabytes may have as many findings
     for finding in sorted(findings, key=lambda finding: (finding.place, finding.code, finding.message)):
-        excerpt = tuple(lines[finding.place.line - 1 : finding.place.end_line])
-        text = "".join(excerpt[0].split()) if excerpt else ""
-        occurrence = seen[finding.code, text]
-        seen[finding.code, text] += 1
-        digest = hashlib.sha256(f"{finding.code}\0{text}\0{occurrence}".encode(errors="surrogatepass"))
-        done.append(ReportedFinding(finding, excerpt, cells, digest.hexdigest()[:32]))
+        line = finding.place.line
+        if line not in texts:
+            text = "".join(lines[line - 1].split()) if line <= len(lines) else ""
+            texts[line] = hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+        key = (finding.code, texts[line])
+        digest = hashlib.sha256(b"%s\0%s\0%d" % (finding.code.encode(), texts[line], seen[key]))
+        seen[key] += 1
+        source_line = lines[line - 1] if line <= len(lines) else ""
+        done.append(ReportedFinding(finding, source_line, cells, digest.hexdigest()[:32]))
     return done

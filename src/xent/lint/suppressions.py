@@ -140,18 +140,17 @@ class _Statements:
 
     def lines_of(self, place: Place) -> set[int]:
         lines = {place.line, place.end_line}
-        around = [span for span in self._spans if span[0] <= place.line <= span[1]]
-        if around:
-            lines |= set(max(around))  # the innermost starts last
-        return lines
+        return lines | set(self._innermost.get(place.line, ()))
 
     @cached_property
-    def _spans(self) -> list[tuple[int, int]]:
+    def _innermost(self) -> dict[int, tuple[int, int]]:
+        """The innermost statement of each line, by its own first and last line."""
         try:
             tree = parse(self._source)
         except SourceProblem:
-            return []
-        return [self._span(node) for node in ast.walk(tree) if isinstance(node, ast.stmt | ast.ExceptHandler)]
+            return {}
+        spans = sorted(self._span(node) for node in ast.walk(tree) if isinstance(node, ast.stmt | ast.ExceptHandler))
+        return {line: (start, end) for start, end in spans for line in range(start, end + 1)}
 
     def _span(self, node: ast.stmt | ast.ExceptHandler) -> tuple[int, int]:
         """Return the first and last line of a statement; of one with a body, of what comes before the body."""

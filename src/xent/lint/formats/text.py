@@ -24,15 +24,14 @@ def _body(reported: ReportedFinding, style: Style) -> list[str]:
     number = str(reported.spot.line)
     margin = " " * len(number)
     lines = []
-    if reported.excerpt and finding.place.end_line >= finding.place.line:
-        line, marks = _underlined(reported.excerpt[0], finding.place)
-        if line.strip():
-            more = " …" if finding.place.end_line > finding.place.line else ""
-            lines += [
-                style.dim(f"{margin} |"),
-                f"{style.dim(f'{number} |')} {line}",
-                f"{style.dim(f'{margin} |')} {style.severity(marks, finding.severity)}{more}",
-            ]
+    if reported.source_line.strip():
+        line, marks = _underlined(reported.source_line, finding.place)
+        more = " …" if finding.place.end_line > finding.place.line else ""
+        lines += [
+            style.dim(f"{margin} |"),
+            f"{style.dim(f'{number} |')} {line}",
+            f"{style.dim(f'{margin} |')} {style.severity(marks, finding.severity)}{more}",
+        ]
     for index, step in enumerate(finding.evidence, 1):
         spot = reported.spot_of(step.place)
         where = f"{printable(spot.in_file)}:{spot.line}"
