@@ -121,7 +121,7 @@ class _Run(NamedTuple):
         from xent.lint.analysis import Analysis
         from xent.lint.project import Tree
 
-        tree = Tree(lambda path: read(path).text, [self.config.root])
+        tree = Tree(read, [self.config.root])
         for path in self.files:
             tree.name_path(path)
         return Analysis(tree)
@@ -164,16 +164,14 @@ class _Checker:
         from xent.lint.analysis import telling
 
         if not telling(source.text):
-            parse(source)  # only to say so where it is broken
+            if self._analysis is None or not self._analysis.tree.knows(source.path):
+                parse(source)  # only to say so where it is broken
             return []
         if self._analysis is None or self._n_checked >= _FORGET:
             self._analysis, self._n_checked = self._run.analysis(), 0
+            gc.collect()
         self._n_checked += 1
-        try:
-            return self._analysis.check(source.path)
-        except SourceProblem:
-            parse(source)  # which says it better
-            raise
+        return self._analysis.check(source.path)
 
 
 def _reported(run: _Run, checked: Iterable[_Checked]) -> list[ReportedFinding]:
@@ -282,13 +280,14 @@ def _in_processes(
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Look for garbage cycles less often: trees are large and have none, and going over them takes a third longer."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, *before[1:])
+    """Look for garbage cycles only between analyses: trees are large, and going over them takes longer than all else."""
+    enabled = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

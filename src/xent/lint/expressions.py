@@ -12,6 +12,7 @@ from xent.lint.events import Broadcast, Divided, Normalised, Threshold
 from xent.lint.frameworks import datasets, tensors
 from xent.lint.frameworks.losses import meet_shapes
 from xent.lint.frameworks.site import Site
+from xent.lint.machine import Exhausted
 from xent.lint.values import (
     NONE,
     UNKNOWN,
@@ -53,7 +54,9 @@ class Expressions(Calls):
 
     def evaluate(self, node: ast.expr) -> Value:
         """Return what an expression holds."""
-        self.tick()
+        self.steps += 1
+        if self.steps > self.deadline:
+            raise Exhausted
         handler = _HANDLERS.get(type(node))
         if handler is None:
             for child in ast.iter_child_nodes(node):

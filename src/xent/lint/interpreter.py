@@ -538,8 +538,7 @@ def _telling(module: Module, entries: list[Entry]) -> list[Entry]:
     names = {node.name for cls, node in entries if cls is None and node in chosen}
     names |= {cls.name for cls, node in entries if cls is not None and node in chosen}
     if names:
-        called = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\s*\(")
-        chosen |= {node for _, node in entries if node not in chosen and called.search(module.source(node))}
+        chosen |= {node for _, node in entries if node not in chosen and module.calls(node, names)}
     return [entry for entry in entries if entry[1] in chosen]
 
 

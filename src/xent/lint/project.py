@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import os
 import re
-import warnings
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from xent.lint import relevance
 from xent.lint.finding import Place, SourceProblem
+from xent.lint.source import Source, parse
 from xent.lint.values import Scope
 
 #: Their names are known from the tables in ``frameworks``; their files are not followed, wherever they lie.
@@ -56,8 +57,6 @@ class Module:
         self.scope = Scope({})
         self.loaded = False
         self.loading = False
-        self._tells: dict[ast.AST, bool] = {}
-        self._losses: dict[ast.AST, bool] = {}
         self._carries: dict[ast.AST, bool] = {}
         self.stars: list[str] = []  # libraries whose names were all imported
 
@@ -108,17 +107,36 @@ class Module:
 
     def tells(self, node: ast.AST) -> bool:
         """Whether a function is worth evaluating for itself."""
-        found = self._tells.get(node)
-        if found is None:
-            found = self._tells[node] = relevance.tells(self.source(node), self.text)
-        return found
+        return _within(self._telling_lines, node)
 
     def losses(self, node: ast.AST) -> bool:
         """Whether a function's text may call a loss."""
-        found = self._losses.get(node)
-        if found is None:
-            found = self._losses[node] = relevance.losses(self.source(node))
-        return found
+        return _within(self._loss_lines, node)
+
+    def calls(self, node: ast.AST, names: set[str]) -> bool:
+        """Whether a function's text has a call of one of these names."""
+        first, last = _span(node)
+        start, end = bisect_left(self._calls, (first, "")), bisect_left(self._calls, (last + 1, ""))
+        return any(name in names for _, name in self._calls[start:end])
+
+    @cached_property
+    def _telling_lines(self) -> list[int]:
+        return sorted(self._line(m.start()) for p in relevance.patterns(self.text) for m in p.finditer(self.text))
+
+    @cached_property
+    def _loss_lines(self) -> list[int]:
+        return [self._line(match.start()) for match in relevance.LOSS.finditer(self.text)]
+
+    @cached_property
+    def _calls(self) -> list[tuple[int, str]]:
+        return [(self._line(match.start()), match[1]) for match in relevance.CALL.finditer(self.text)]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [match.end() for match in re.finditer(r"\r\n|\r|\n", self.text)]
+
+    def _line(self, offset: int) -> int:
+        return bisect_right(self._ends, offset) + 1
 
     def carries(self, node: ast.AST) -> bool:
         """Whether a function is worth following where it is called."""
@@ -129,28 +147,24 @@ class Module:
 
     def source(self, node: ast.AST) -> str:
         """Return the lines that a statement stands on."""
-        first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
+        first, last = _span(node)
         return "\n".join(self.lines[first - 1 : last])
 
 
-def parse(path: str, text: str) -> ast.Module:
-    """Parse a file; what Python refuses is a SourceProblem of one line."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes in the user's strings
-            return ast.parse(text, path)
-    except SyntaxError as error:
-        raise SourceProblem(path, error.lineno or 1, f"syntax error: {error.msg}") from None
-    except (RecursionError, MemoryError):
-        raise SourceProblem(path, 1, "nested too deeply to be parsed") from None
-    except ValueError as error:
-        raise SourceProblem(path, 1, str(error)) from None
+def _span(node: ast.AST) -> tuple[int, int]:
+    return getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
+
+
+def _within(lines: list[int], node: ast.AST) -> bool:
+    first, last = _span(node)
+    at = bisect_left(lines, first)
+    return at < len(lines) and lines[at] <= last
 
 
 class Tree:
     """The files that imports are followed to: those beside a file and above it, up to the folders that were given."""
 
-    def __init__(self, read: Callable[[str], str], roots: Iterable[str] = ()) -> None:
+    def __init__(self, read: Callable[[str], Source], roots: Iterable[str] = ()) -> None:
         self._read = read
         self._roots = [os.path.abspath(root) for root in roots]
         self._modules: dict[str, Module | None] = {}
@@ -163,9 +177,13 @@ class Tree:
         key = os.path.abspath(path)
         module = self._modules.get(key)
         if module is None:
-            text = self._read(path)
-            module = self._modules[key] = Module(path, text, parse(path, text))
+            source = self._read(path)
+            module = self._modules[key] = Module(path, source.text, parse(source))
         return module
+
+    def knows(self, path: str) -> bool:
+        """Whether a file was parsed already."""
+        return self._modules.get(os.path.abspath(path)) is not None
 
     def find(self, name: str, importer: Module, level: int = 0) -> Module | None:
         """Return the module that an import names, if it lies in the tree."""
@@ -184,6 +202,9 @@ class Tree:
         if parts[0] in LIBRARIES:
             return None
         for place in self._above(folder):
+            beside = os.path.basename(place) in ("site-packages", "dist-packages")
+            if beside and parts[0] != importer.top_package:
+                continue
             if found := self._at(place, parts):
                 return found
         return None
@@ -194,7 +215,7 @@ class Tree:
             seen.add(folder)
             yield folder
             if os.path.basename(folder) in ("site-packages", "dist-packages"):
-                break
+                break  # other packages lie beside this one
             if any(folder == root for root in self._roots) and not self.exists(os.path.join(folder, "__init__.py")):
                 break
             above = os.path.dirname(folder)

@@ -14,7 +14,7 @@ _TELLING = (
     *("neuralnet", "perplex", "binary_acc", "binaryacc"),
 )
 #: A loss is called, or handed over.
-_LOSS = re.compile(
+LOSS = re.compile(
     r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\("
     r"|\b(?:ce|kl|cost)\w*\s*\(|\.compile\s*\(|NeuralNet|Trainer\s*\(|\]\s*\(",
     re.IGNORECASE,
@@ -48,6 +48,8 @@ _CARRIER = (
     *("optax", "log(", "torch", "keras", "jax", "jnp", "@"),
 )
 _SHORT = 12
+#: Any name that is called.
+CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _TEMPERATURE = re.compile(r"/=?\s*\(?\s*(?:self\.)?(?:\w+\.)?(?:T|tau|\w*temp\w*)\b", re.IGNORECASE)
 
 
@@ -57,22 +59,16 @@ def telling(text: str) -> bool:
     return any(word in lower for word in _TELLING)
 
 
-def losses(source: str) -> bool:
-    """Whether a function's text may call a loss."""
-    return _LOSS.search(source) is not None
-
-
-def tells(source: str, file: str) -> bool:
-    """Whether a function's text, in a file's, has what a finding in it would need."""
-    if _LOSS.search(source) or _DRIVER.search(source) or _THRESHOLD.search(source) or _REST.search(source):
-        return True
-    if _TEMPERATURE.search(source) and len(_TEMPERATURE.findall(file)) > 1:
-        return True
-    if _LOGARITHM.search(source) and _NEAR.search(file):
-        return True
-    if _SOFTMAX.search(source):
-        return bool(_BARE_SOFTMAX.search(file) or _LARGEST.search(source))
-    return False
+def patterns(file: str) -> list[re.Pattern[str]]:
+    """Return what to look for in the functions of a file: a finding in one needs a match there."""
+    found = [pattern for pattern in (LOSS, _DRIVER, _THRESHOLD, _REST) if pattern.search(file)]
+    if len(_TEMPERATURE.findall(file)) > 1:
+        found.append(_TEMPERATURE)
+    if _LOGARITHM.search(file) and _NEAR.search(file):
+        found.append(_LOGARITHM)
+    if _BARE_SOFTMAX.search(file) or (_SOFTMAX.search(file) and _LARGEST.search(file)):
+        found.append(_SOFTMAX)
+    return found
 
 
 def carries(source: str) -> bool:
