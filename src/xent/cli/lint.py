@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -190,6 +191,7 @@ def _checked(found: Found, config: Config, jobs: int, contents: dict[str, bytes]
     from xent.lint.baseline import apply_baseline
     from xent.lint.engine import lint_files
 
+    gc.disable()  # the process ends with the run: nothing is left to be looked through
     with _progress() as progress:
         report = lint_files(found, config, jobs, contents, progress)
     return report if config.baseline_path is None else apply_baseline(report, config.baseline_path, found.files)

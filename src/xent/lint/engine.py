@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 #: Below so many files a second process costs more than it saves.
 _FEW = 100
 _CHUNK = 32
-#: After so many files an analysis begins anew: it keeps the tree of every module it saw.
-_FORGET = 500
+#: After so many characters an analysis begins anew: it keeps the tree of every module it saw, of fifty times their size.
+_FORGET = 8_000_000
 
 
 def lint_paths(paths: Sequence[str | os.PathLike[str]], config: Config | None = None, jobs: int = 1) -> Report:
@@ -141,7 +141,6 @@ class _Checker:
     def __init__(self, run: _Run) -> None:
         self._run = run
         self._analysis: Analysis | None = None
-        self._n_checked = 0
 
     def check(self, path: str) -> _Checked:
         try:
@@ -163,14 +162,15 @@ class _Checker:
     def _findings(self, source: Source) -> list[Finding]:
         from xent.lint.analysis import telling
 
-        if not telling(source.text):
+        if not telling(source.text.lower()):
             if self._analysis is None or not self._analysis.tree.knows(source.path):
                 parse(source)  # only to say so where it is broken
             return []
-        if self._analysis is None or self._n_checked >= _FORGET:
-            self._analysis, self._n_checked = self._run.analysis(), 0
+        if self._analysis is not None and self._analysis.tree.n_characters > _FORGET:
+            self._analysis = None
             gc.collect()
-        self._n_checked += 1
+        if self._analysis is None:
+            self._analysis = self._run.analysis()
         return self._analysis.check(source.path)
 
 
@@ -316,6 +316,7 @@ _runs: list[tuple[_Run, _Checker]] = []  # of a process that was started here: t
 
 
 def _begin(run: _Run, path: list[str]) -> None:
+    gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process answers for all
     sys.path[:] = path
     _runs[:] = [(run, _Checker(run))]
@@ -323,7 +324,7 @@ def _begin(run: _Run, path: list[str]) -> None:
 
 def _lint_chunk(paths: list[str]) -> list[_Checked]:
     [(run, checker)] = _runs
-    with unsaved(run.contents), _few_collections():
+    with unsaved(run.contents):
         return [checker.check(path) for path in paths]
 
 

@@ -535,8 +535,9 @@ Entry = tuple[ast.ClassDef | None, ast.FunctionDef | ast.AsyncFunctionDef]
 def _telling(module: Module, entries: list[Entry]) -> list[Entry]:
     """Return the functions that could meet a loss by their words, and those that call one of these by its name."""
     chosen = {node for _, node in entries if module.tells(node)}
-    names = {node.name for cls, node in entries if cls is None and node in chosen}
-    names |= {cls.name for cls, node in entries if cls is not None and node in chosen}
+    meeting = {node for node in chosen if module.losses(node)}
+    names = {node.name for cls, node in entries if cls is None and node in meeting}
+    names |= {cls.name for cls, node in entries if cls is not None and node in meeting}
     if names:
         chosen |= {node for _, node in entries if node not in chosen and module.calls(node, names)}
     return [entry for entry in entries if entry[1] in chosen]

@@ -17,9 +17,9 @@ from xent.lint.values import UNKNOWN, Class, Deferred, Function, Object, Scope, 
 
 #: Calls within calls, steps for a file, and steps for a call by its depth: programs end, but not always soon.
 DEPTH = 14
-STEPS = 20_000
-STEPS_OF_CALL = (15_000, 10_000, 5_000, 2_500)
-STEPS_ELSEWHERE = 2_000  # in another file than the one that is checked
+STEPS = 12_000
+STEPS_OF_CALL = (6_000, 4_000, 2_500, 1_500)
+STEPS_ELSEWHERE = 1_500  # in another file than the one that is checked
 
 
 class Exhausted(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 
 from xent.lint.frameworks import datasets, libraries
@@ -287,6 +288,7 @@ def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
+_WRITES = re.compile(r"^\s*(?:self\.\w+\s*,\s*)*self\.(\w+)\s*(?::[^=\n]+)?(?:,[^=\n]*)?=(?!=)", re.MULTILINE)
 _WRITERS: dict[ast.ClassDef, dict[str, list[ast.FunctionDef]]] = {}
 
 
@@ -296,15 +298,7 @@ def _writers(cls: Class) -> dict[str, list[ast.FunctionDef]]:
     if found is None:
         found = _WRITERS[cls.node] = {}
         for method in cls.node.body:
-            if not isinstance(method, ast.FunctionDef) or method.name == "__init__":
-                continue
-            for node in ast.walk(method):
-                if (
-                    isinstance(node, ast.Attribute)
-                    and isinstance(node.ctx, ast.Store)
-                    and isinstance(node.value, ast.Name)
-                    and node.value.id == "self"
-                    and method not in found.setdefault(node.attr, [])
-                ):
-                    found[node.attr].append(method)
+            if isinstance(method, ast.FunctionDef) and method.name != "__init__":
+                for name in set(_WRITES.findall(cls.module.source(method))):
+                    found.setdefault(name, []).append(method)
     return found

@@ -117,19 +117,25 @@ class Module:
         """Whether a function's text has a call of one of these names."""
         first, last = _span(node)
         start, end = bisect_left(self._calls, (first, "")), bisect_left(self._calls, (last + 1, ""))
-        return any(name in names for _, name in self._calls[start:end])
+        lower = {name.lower() for name in names}
+        return any(name in lower for _, name in self._calls[start:end])
 
     @cached_property
     def _telling_lines(self) -> list[int]:
-        return sorted(self._line(m.start()) for p in relevance.patterns(self.text) for m in p.finditer(self.text))
+        return sorted(self._line(m.start()) for p in relevance.patterns(self._lower) for m in p.finditer(self._lower))
 
     @cached_property
     def _loss_lines(self) -> list[int]:
-        return [self._line(match.start()) for match in relevance.LOSS.finditer(self.text)]
+        return [self._line(match.start()) for match in relevance.LOSS.finditer(self._lower)]
 
     @cached_property
     def _calls(self) -> list[tuple[int, str]]:
-        return [(self._line(match.start()), match[1]) for match in relevance.CALL.finditer(self.text)]
+        return [(self._line(match.start()), match[1]) for match in relevance.CALL.finditer(self._lower)]
+
+    @cached_property
+    def _lower(self) -> str:
+        lower = self.text.lower()
+        return lower if len(lower) == len(self.text) else self.text  # one letter may become two
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -142,7 +148,7 @@ class Module:
         """Whether a function is worth following where it is called."""
         found = self._carries.get(node)
         if found is None:
-            found = self._carries[node] = relevance.carries(self.source(node))
+            found = self._carries[node] = relevance.carries(self.source(node).lower())
         return found
 
     def source(self, node: ast.AST) -> str:
@@ -168,6 +174,7 @@ class Tree:
         self._read = read
         self._roots = [os.path.abspath(root) for root in roots]
         self._modules: dict[str, Module | None] = {}
+        self.n_characters = 0  # of all modules that are kept
         self._is_file: dict[str, bool] = {}
         self._paths: dict[str, str] = {}
         self._found: dict[tuple[str, str, int], Module | None] = {}
@@ -179,6 +186,7 @@ class Tree:
         if module is None:
             source = self._read(path)
             module = self._modules[key] = Module(path, source.text, parse(source))
+            self.n_characters += len(source.text)
         return module
 
     def knows(self, path: str) -> bool:

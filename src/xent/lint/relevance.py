@@ -1,7 +1,8 @@
 """What is worth looking at: words without which a file or a function can hold no mistake that the rules know.
 
 Most code of most trees has nothing to do with a loss. A text is searched for words before it is evaluated, so that the
-time goes where findings may be. Each test errs on the side of looking.
+time goes where findings may be. Each test errs on the side of looking. All take text in lower case: ignoring case is
+what makes a pattern slow.
 """
 
 from __future__ import annotations
@@ -16,17 +17,16 @@ _TELLING = (
 #: A loss is called, or handed over.
 LOSS = re.compile(
     r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\("
-    r"|\b(?:ce|kl|cost)\w*\s*\(|\.compile\s*\(|NeuralNet|Trainer\s*\(|\]\s*\(",
-    re.IGNORECASE,
+    r"|\b(?:ce|kl|cost)(?:_?\d|_?fn|_?func|_?div\w*)?\s*\(|(?<!\bre)(?<!\btorch)\.compile\s*\(|neuralnet|trainer\s*\(|\]\("
 )
 #: Something that runs a training is called.
-_DRIVER = re.compile(r"(?<![.\w])(?<!def )(?:train|fit|run|evaluat|valid|test|main|predict)\w*\s*\(", re.IGNORECASE)
+_DRIVER = re.compile(r"(?<![.\w])(?<!def )(?:train|fit|run(?!time)|evaluat|valid|test|main|predict)\w*\s*\(")
 #: A logarithm or an exponential is taken, where a softmax or a sigmoid may be near.
 _LOGARITHM = re.compile(r"\blog1?p?\s*\(|\bexp\s*\(")
-_NEAR = re.compile(r"softm|sigmoid|expit|\bexp\s*\(", re.IGNORECASE)
+_NEAR = re.compile(r"softm|sigmoid|expit|\bexp\s*\(")
 #: A softmax without an axis, or one of which the largest is taken.
-_SOFTMAX = re.compile(r"softmax\s*\(", re.IGNORECASE)
-_BARE_SOFTMAX = re.compile(r"softmax\s*\((?![^\n]*(?:dim|axis|,))", re.IGNORECASE)
+_SOFTMAX = re.compile(r"softmax\s*\(")
+_BARE_SOFTMAX = re.compile(r"softmax\s*\((?![^\n]*(?:dim|axis|,))")
 _LARGEST = re.compile(r"argmax|\.max\s*\(|amax\s*\(|topk|axis\s*=\s*0|dim\s*=\s*0")
 #: Predictions are cut at one half, or rounded.
 _THRESHOLD = re.compile(
@@ -34,11 +34,10 @@ _THRESHOLD = re.compile(
 )
 #: Ids are mapped; a value is divided by a temperature; a difference or a comparison meets the labels.
 _REST = re.compile(
-    r"==\s*(?:255|-1|-100|\w*ign\w*|\w*void\w*)\b"
-    r"|backward\s*\("
+    r"==\s*(?:255|-1|-100|\w*ignore\w*|ign|void\w*)\b"
+    r"|\.backward\s*\("
     r"|==\s*(?:y|labels?|targets?|gt|truth|\w+_labels?|\w+_targets?)\b"
     r"|-\s*(?:y|labels?|targets?|\w+_labels?)\w*\s*\)",
-    re.IGNORECASE,
 )
 #: A function without any of these, and longer than a few lines, neither makes nor hands on what the rules follow.
 _CARRIER = (
@@ -49,14 +48,13 @@ _CARRIER = (
 )
 _SHORT = 12
 #: Any name that is called.
-CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
-_TEMPERATURE = re.compile(r"/=?\s*\(?\s*(?:self\.)?(?:\w+\.)?(?:T|tau|\w*temp\w*)\b", re.IGNORECASE)
+CALL = re.compile(r"\b([a-z_]\w*)\s*\(")
+_TEMPERATURE = re.compile(r"/=?\s*\(?\s*(?:self\.)?(?:\w+\.)?(?:t|tau|\w*temp\w*)\b")
 
 
 def telling(text: str) -> bool:
     """Whether a file is worth evaluating at all."""
-    lower = text.lower()
-    return any(word in lower for word in _TELLING)
+    return any(word in text for word in _TELLING)
 
 
 def patterns(file: str) -> list[re.Pattern[str]]:
@@ -75,5 +73,4 @@ def carries(source: str) -> bool:
     """Whether a called function may give or change what the rules follow: it is short, or has a word for it."""
     if source.count("\n") < _SHORT:
         return True
-    lower = source.lower()
-    return any(word in lower for word in _CARRIER)
+    return any(word in source for word in _CARRIER)
