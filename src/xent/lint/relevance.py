@@ -12,7 +12,7 @@ import re
 #: A file without any of these holds neither a loss nor what is found beside one.
 _TELLING = (
     *("loss", "crit", "entrop", "nll", "bce", "kl_div", "kldiv", "softm", "sigmoid", "expit", ".compile(", "objective"),
-    *("neuralnet", "perplex", "binary_acc", "binaryacc"),
+    *("neuralnet", "perplex", "binary_acc", "binaryacc", "ppl"),
 )
 #: A loss is called, or handed over.
 LOSS = re.compile(
@@ -22,8 +22,8 @@ LOSS = re.compile(
 #: Something that runs a training is called.
 _DRIVER = re.compile(r"(?<![.\w])(?<!def )(?:train|fit|run(?!time)|evaluat|valid|test|main|predict)\w*\s*\(")
 #: A logarithm or an exponential is taken, where a softmax or a sigmoid may be near.
-_LOGARITHM = re.compile(r"\blog1?p?\s*\(|\bexp\s*\(")
-_NEAR = re.compile(r"softm|sigmoid|expit|\bexp\s*\(")
+_LOGARITHM = re.compile(r"\blog1?p?\s*\(|\bexp\s*\(|\bpow(?:er)?\s*\(|\b2(?:\.0?)?\s*\*\*")
+_NEAR = re.compile(r"softm|sigmoid|expit|perplex|ppl|\bexp\s*\(")
 #: A softmax without an axis, or one of which the largest is taken.
 _SOFTMAX = re.compile(r"softmax\s*\(")
 _BARE_SOFTMAX = re.compile(r"softmax\s*\((?![^\n]*(?:dim|axis|,))")

@@ -121,6 +121,14 @@ def exponential(site: Site, given: Value | None) -> Value:
     return x.but(kind=Kind.EXP, of=x.of or ast.unparse(argument), trail=site.link("exponentials are taken", x.trail))
 
 
+def power(site: Site, given: Value | None) -> Value:
+    """Raise a number to a value, as ``pow(2, loss)`` does."""
+    base, loss = constant(given), site.get(1, "exponent", "x2", "y")
+    if isinstance(base, int | float) and isinstance(loss, Tensor) and loss.kind is Kind.LOSS:
+        site.machine.emit(Exponential(site.module, site.node, loss, float(base)))
+    return UNKNOWN
+
+
 def total(site: Site, given: Value | None) -> Value:
     """Sum or average a value."""
     x = as_tensor(given)
@@ -370,6 +378,8 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(_KEPT, keep),
     **dict.fromkeys(_LOOSENED, loosen),
     "log": logarithm,
+    "pow": power,
+    "power": power,
     "exp": exponential,
     "sum": total,
     "mean": total,
