@@ -9,10 +9,9 @@ from contextlib import suppress
 
 from xent.lint.events import Event, LossCall, Threshold
 from xent.lint.evidence import Seen
-from xent.lint.finding import Finding, SourceProblem, Step
+from xent.lint.finding import Finding, Place, SourceProblem, Step
 from xent.lint.interpreter import Interpreter
 from xent.lint.project import Module, Tree
-from xent.lint.relevance import telling
 from xent.lint.rule import Rule, Verdict
 from xent.lint.rules import RULES
 from xent.lint.values import Kind, Link
@@ -74,7 +73,7 @@ class Analysis:
 
 def judge(events: list[Event], seen: Seen) -> list[Finding]:
     """Return the findings of all rules on what happened, each place once, in the order of places."""
-    found: dict[tuple[object, str], Finding] = {}
+    found: dict[tuple[Place, str], Finding] = {}
     for event in events:
         if isinstance(event, LossCall) and event.made and event.node in seen.called:
             continue
@@ -87,7 +86,7 @@ def judge(events: list[Event], seen: Seen) -> list[Finding]:
                 severity = verdict.severity or rule.severity
                 found[key] = Finding(rule.code, severity, place, verdict.message, steps, verdict.fix)
     kept = []
-    codes: dict[object, set[str]] = {}
+    codes: dict[Place, set[str]] = {}
     for place, code in found:
         codes.setdefault(place, set()).add(code)
     for (place, code), finding in found.items():
@@ -117,6 +116,3 @@ def _steps(trail: Link | None) -> Iterable[Step]:
         steps.append(Step(trail.text, trail.module.place(trail.node)))
         trail = trail.before
     return reversed(steps)
-
-
-__all__ = ["Analysis", "Module", "SourceProblem", "telling"]

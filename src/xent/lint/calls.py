@@ -9,7 +9,7 @@ from xent.lint.events import Backward
 from xent.lint.frameworks import datasets, libraries
 from xent.lint.frameworks.site import Site
 from xent.lint.machine import DEPTH, STEPS_ELSEWHERE, STEPS_OF_CALL, Exhausted, Frame
-from xent.lint.objects import Objects
+from xent.lint.objects import Objects, Super
 from xent.lint.values import (
     NONE,
     UNKNOWN,
@@ -30,6 +30,7 @@ from xent.lint.values import (
     Unknown,
     Value,
     constant,
+    held,
     join,
     seq,
 )
@@ -88,8 +89,7 @@ class Calls(Objects):
                     return self.run(found.bind(this), args, kwargs, node)
         self.ready(this)
         if isinstance(this.attrs.get("?outputs"), Value):
-            value: Value = this.attrs["?outputs"]
-            return value
+            return held(this.attrs, "?outputs")
         for library in this.cls.libraries():
             if library not in ("object", "torch.nn.Module"):
                 site = Site(self, args, kwargs, node)
@@ -283,8 +283,6 @@ class Calls(Objects):
         return UNKNOWN
 
     def _super(self, args: Sequence[Value]) -> Value:
-        from xent.lint.objects import Super
-
         if len(args) == 2 and isinstance(args[0], Class):
             return Super(args[1], args[0])
         for frame in reversed(self.frames):
@@ -294,7 +292,7 @@ class Calls(Objects):
 
 
 def sign(value: Value) -> object:
-    """Return what tells a value from others, so far as it matters to a function that gets it; None where that is open."""
+    """Return what tells a value from others, so far as a function that gets it can see; None where that is open."""
     if isinstance(value, Unknown | Method):
         return "?"
     if isinstance(value, Const):

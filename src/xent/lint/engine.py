@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Below so many files a second process costs more than it saves.
 _FEW = 100
 _CHUNK = 32
-#: After so many characters an analysis begins anew: it keeps the tree of every module it saw, of fifty times their size.
+#: After so many characters an analysis begins anew: it keeps all trees, which take fifty times the text.
 _FORGET = 8_000_000
 
 
@@ -160,7 +160,7 @@ class _Checker:
         return _Checked(path, [finding], has_noqa)
 
     def _findings(self, source: Source) -> list[Finding]:
-        from xent.lint.analysis import telling
+        from xent.lint.relevance import telling
 
         if not telling(source.text.lower()):
             if self._analysis is None or not self._analysis.tree.knows(source.path):
@@ -280,7 +280,7 @@ def _in_processes(
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Look for garbage cycles only between analyses: trees are large, and going over them takes longer than all else."""
+    """Look for garbage cycles only between analyses: to go over so large trees takes longer than all else."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
 """The state of an abstract run: what names hold, what was written since when, how much work is left.
 
 Everything that is evaluated goes through a chain of classes, each a file: Machine (state) → Objects (attributes and
-instances) → Calls → Expressions → Interpreter (statements, modules, entry points).
+instances) → Calls → Arithmetic → Expressions → Statements → Interpreter (modules and entry points).
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from xent.lint.values import (
     Tensor,
     Unknown,
     Value,
+    held,
     join,
     seq,
 )
@@ -90,13 +91,11 @@ class Objects(Machine):
     def _of_object(self, base: Object, name: str, node: ast.AST) -> Value:
         if base.cls is None:
             if name in base.attrs:
-                value: Value = base.attrs[name]
-                return value
+                return held(base.attrs, name)
             return libraries.attribute(self, base, name, node)
         self.ready(base)
         if name in base.attrs:
-            value = base.attrs[name]
-            return value
+            return held(base.attrs, name)
         for cls in base.cls.line_up():
             if name in cls.names:
                 return self._bound(cls.names[name], base, cls, node)
@@ -104,8 +103,7 @@ class Objects(Machine):
             return Const(True)
         self._assigned_elsewhere(base, name)
         if name in base.attrs:
-            value = base.attrs[name]
-            return value
+            return held(base.attrs, name)
         return Method(base, name)
 
     def _bound(self, value: Value, this: Value, cls: Class, node: ast.AST) -> Value:
@@ -246,8 +244,7 @@ class Objects(Machine):
         if isinstance(base, Object):
             children = base.attrs.get("?children")
             if isinstance(index, str) and isinstance(base.attrs.get(index), Value):
-                value = base.attrs[index]
-                return value
+                return held(base.attrs, index)
             if isinstance(children, Seq):
                 return self.item(children, key)
             return UNKNOWN
@@ -259,8 +256,7 @@ class Objects(Machine):
             return _any_of(list(base.items))
         if isinstance(base, Mapping):
             if isinstance(key, Const) and index in base.store:
-                value: Value = base.store[index]
-                return value
+                return held(base.store, index)
             if not isinstance(key, Const):
                 ids = datasets.ids(base)
                 if ids is not None:

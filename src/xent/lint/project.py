@@ -1,4 +1,4 @@
-"""The files of a run as modules: who imports whom is followed inside the tree, by where files lie, never by importing."""
+"""The files of a run as modules. Imports are followed by where files lie, inside the tree, and nothing is imported."""
 
 from __future__ import annotations
 

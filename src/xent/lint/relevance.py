@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 
-#: A file without any of these holds neither a loss nor what is found beside one.
+#: A file without any of these holds neither a loss, nor what is found beside one, nor the call of a training.
 _TELLING = (
     *("loss", "crit", "entrop", "nll", "bce", "kl_div", "kldiv", "softm", "sigmoid", "expit", ".compile(", "objective"),
-    *("neuralnet", "perplex", "binary_acc", "binaryacc", "ppl"),
+    *("train(", "fit(", "train_model(", "trainer(", "train_one_epoch(", "run_epoch(", "evaluate(", "train_epoch("),
+    *("neuralnet", "perplex", "binary_acc", "binaryacc", "ppl", "> 0.5", ">0.5", ">= 0.5", ">=0.5", "> .5", ".gt(0.5"),
 )
 #: A loss is called, or handed over.
 LOSS = re.compile(
@@ -41,10 +42,10 @@ _REST = re.compile(
 )
 #: A function without any of these, and longer than a few lines, neither makes nor hands on what the rules follow.
 _CARRIER = (
-    *("softm", "sigmoid", "expit", "logit", "linear", "conv", "dense", "nn.", "f.", "layers", "loss", "entropy", "crit"),
+    *("softm", "sigmoid", "expit", "logit", "linear", "conv", "dense", "nn.", "f.", "layers", "loss", "entropy"),
     *("bce", "nll", "kl_", "relu", "tanh", "argmax", "onehot", "one_hot", "exp(", "pad", "model", "net", "sequential"),
     *("head", "classif", "fc", "activation", "lambda", "partial", "value_counts", "detach", "forward", "register"),
-    *("optax", "log(", "torch", "keras", "jax", "jnp", "@"),
+    *("optax", "log(", "torch", "keras", "jax", "jnp", "crit", "@"),
 )
 _SHORT = 12
 #: Any name that is called.

@@ -1,4 +1,4 @@
-"""What a rule is: a code that is stable for ever, the words that explain it, two programs that show it, and its checks."""
+"""What a rule is: a code that is stable for ever, words that explain it, two programs that show it, and its checks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check says of an event: in words, with the chain of evidence; elsewhere or milder than usual, if so said."""
+    """What a check says of an event, with the chain of evidence; elsewhere or milder than usual, if so said."""
 
     message: str
     trail: Link | None = None

@@ -278,6 +278,12 @@ class Scope:
         self.shared: set[str] = set()  # declared nonlocal
 
 
+def held(store: Store, key: Any) -> Value:
+    """Return what stands under a key of a store."""
+    value: Value = store[key]
+    return value
+
+
 def constant(value: Value | None) -> Any:
     """Return the number, text or truth value, or None for all that is not constant."""
     return value.value if isinstance(value, Const) else None

@@ -7,9 +7,7 @@ import ast
 from xent.lint.frameworks.site import Site
 from xent.lint.machine import Machine
 from xent.lint.values import (
-    NONE,
     UNKNOWN,
-    Class,
     Const,
     Function,
     Kind,
@@ -153,6 +151,3 @@ def ids(mapping: Mapping) -> Value | None:
     padding = ("pad", "ignore", "unlabel", "void", "null", "none", "unk")
     skipped = {f"{n} is padding" for key, n in numbers.items() if any(word in str(key).lower() for word in padding)}
     return Tensor(Kind.INDEX, classes=Const(len(numbers)), marks=frozenset({"of a data set", *skipped}))
-
-
-__all__ = ["NONE", "Class", "apply", "attribute", "call", "element", "ids", "method"]

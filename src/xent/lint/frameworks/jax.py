@@ -9,7 +9,7 @@ from xent.lint.frameworks import tensors
 from xent.lint.frameworks.keras import activate_by
 from xent.lint.frameworks.losses import call_loss
 from xent.lint.frameworks.site import Site, as_tensor
-from xent.lint.values import NONE, UNKNOWN, Kind, Link, Object, Partial, Tensor, Value
+from xent.lint.values import NONE, UNKNOWN, Kind, Link, Object, Partial, Seq, Tensor, Value
 
 
 def _optax(name: str, family: str, index: bool) -> Loss:
@@ -35,24 +35,11 @@ LOSSES: dict[str, Loss] = {
             "log_predictions",
             "targets",
             ("log_predictions", "targets"),
-            "none",
-            False,
+            reduction="none",
+            index=False,
         ),
     )
 }
-for _name in ("kl_divergence",):
-    for _where in ("optax", "optax.losses"):
-        LOSSES[f"{_where}.{_name}"] = Loss(
-            _name,
-            "optax",
-            "log_probs",
-            "kl",
-            "log_predictions",
-            "targets",
-            ("log_predictions", "targets"),
-            "none",
-            False,
-        )
 
 
 def _activation(name: str, default: int | None) -> Callable[[Site], Value]:
@@ -147,8 +134,6 @@ def _head(units_at: int, keyword: str) -> Callable[[Site, Object], Value]:
 
 
 def _children(site: Site, layer: Object) -> Value:
-    from xent.lint.values import Seq
-
     layers = layer.argument(0, "layers")
     items = layers.items if isinstance(layers, Seq) else layer.args
     value: Value = site.args[0] if site.args else UNKNOWN

@@ -25,6 +25,7 @@ from xent.lint.values import (
     Tensor,
     Value,
     constant,
+    held,
 )
 
 _Y = ("y_true", "y_pred", "from_logits")
@@ -113,9 +114,7 @@ def _dense(
         link = Link(f"{shown} gives logits", layer.module, layer.node)
         rank = 4 if convolution else given.rank
         x = Tensor(Kind.LOGITS, classes=units, class_axis=class_axis, rank=rank, origin=layer.node, trail=link)
-        said = layer.argument(
-            2 if not convolution and len(layer.args) > 1 and False else (1 if not convolution else -1), activation
-        )
+        said = layer.argument(-1 if convolution else 1, activation)
         result = activate_by(site, said if said is not None else default, x)
         label = constant(layer.kwargs.get("name"))
         if isinstance(result, Tensor) and isinstance(label, str):
@@ -260,9 +259,8 @@ def _pair(site: Site, output: Value, loss: Value, metrics: tuple[Value, ...]) ->
         return
     if isinstance(output, Mapping):
         for key, one in output.store.items():
-            its_loss = loss.store.get(key) if isinstance(loss, Mapping) else loss
-            if key is not ... and its_loss is not None:
-                _pair(site, one, its_loss, ())
+            if key is not ... and (not isinstance(loss, Mapping) or key in loss.store):
+                _pair(site, one, held(loss.store, key) if isinstance(loss, Mapping) else loss, ())
         return
     if isinstance(loss, Mapping) and len(loss.store) == 1:
         loss = next(iter(loss.store.values()))
@@ -387,7 +385,7 @@ def _activation(name: str, axis_default: int | None) -> Callable[[Site], Value]:
 
 
 def _matmul(site: Site) -> Value:
-    """A product with a variable: what TF 1 programs call a layer."""
+    """Multiply by a variable: what TF 1 programs call a layer."""
     weight = site.get(1, "b")
     if isinstance(weight, Object) and weight.name in ("tensorflow.Variable", "tensorflow.get_variable"):
         return Tensor(

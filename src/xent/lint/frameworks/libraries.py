@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from functools import cache
 
 from xent.lint.events import LossCall
-from xent.lint.frameworks import datasets, jax, keras, sklearn, tensors, torch
+from xent.lint.frameworks import datasets, jax, keras, sklearn, tensors, torch, zoo
 from xent.lint.frameworks.losses import call_loss, meet, named
 from xent.lint.frameworks.site import Site
 from xent.lint.machine import Machine
 from xent.lint.values import (
     UNKNOWN,
-    Class,
     Const,
     External,
     Function,
@@ -111,8 +111,8 @@ def call(site: Site, name: str) -> Value:
         _trainer(site)
     if (
         last[:1].isupper()
-        or torch.is_zoo(name)
-        or torch.is_pretrained(name)
+        or zoo.is_zoo(name)
+        or zoo.is_pretrained(name)
         or name.endswith((".create", ".from_pretrained"))
     ):
         made = Object(None, name, tuple(site.args), site.kwargs, site.module, site.node)
@@ -169,7 +169,7 @@ def handed_over(site: Site) -> None:
 def _is_model(value: Object) -> bool:
     if value.cls is not None:
         return any(name.endswith(("nn.Module", "Sequential", "LightningModule")) for name in value.cls.libraries())
-    return value.name == "torch.nn.Sequential" or torch.is_zoo(value.name)
+    return value.name == "torch.nn.Sequential" or zoo.is_zoo(value.name)
 
 
 def _where(site: Site) -> None:
@@ -187,8 +187,8 @@ def _where(site: Site) -> None:
 def _trainer(site: Site) -> None:
     """Hand a Hugging Face model's logits to the function that computes the metrics."""
     model, function = site.get(0, "model"), site.kwargs.get("compute_metrics")
-    if isinstance(model, Object) and torch.is_pretrained(model.name) and isinstance(function, Function):
-        output = torch.apply_pretrained(site, model)
+    if isinstance(model, Object) and zoo.is_pretrained(model.name) and isinstance(function, Function):
+        output = zoo.apply_pretrained(site, model)
         logits = output.attrs["logits"] if isinstance(output, Object) else UNKNOWN
         if isinstance(logits, Tensor) and constant(model.kwargs.get("problem_type")) == "multi_label_classification":
             logits = logits.but(marks=logits.marks | {"decision"})
@@ -207,12 +207,12 @@ def apply(site: Site, made: Object, name: str = "") -> Value:
         return handler(site, made)
     if name.startswith("keras.losses."):
         return keras.call_loss_object(site, made) or UNKNOWN
-    if torch.is_zoo(name):
-        return torch.apply_zoo(site, made)
-    if torch.is_segmenter(name):
-        return torch.apply_segmentation(site, made)
-    if torch.is_pretrained(name):
-        return torch.apply_pretrained(site, made)
+    if zoo.is_zoo(name):
+        return zoo.apply_zoo(site, made)
+    if zoo.is_segmenter(name):
+        return zoo.apply_segmentation(site, made)
+    if zoo.is_pretrained(name):
+        return zoo.apply_pretrained(site, made)
     found = datasets.apply(site, made)
     if found is not None:
         return found
@@ -221,14 +221,14 @@ def apply(site: Site, made: Object, name: str = "") -> Value:
     return Tensor(Kind.ANY) if name.startswith(("torch.nn.", "keras.layers.")) else UNKNOWN
 
 
-def fill(machine: Machine, made: Object, args: tuple[Value, ...] | list[Value]) -> None:
+def fill(machine: Machine, made: Object, args: Sequence[Value]) -> None:
     """Give a container its children."""
     torch.fill(machine, made, args)
 
 
 def attribute(machine: Machine, base: Object, name: str, node: ast.AST) -> Value:
     """Return an attribute of a library's object that the program has not assigned."""
-    if torch.is_zoo(base.name) and name in torch.HEADS:
+    if zoo.is_zoo(base.name) and name in zoo.HEADS:
         head = Object(None, "?head", (), {}, base.module, base.node)
         machine.write(base.attrs, name, head)
         return head
@@ -298,7 +298,9 @@ def _object_method(site: Site, base: Object, name: str) -> Value | None:
         return site.machine.call(base, site.args[1:], kwargs, site.node)
     numbers = numbers_of(base)
     if numbers is not None and name in ("max", "min", "sum", "mean") and not site.args and not site.kwargs:
-        return Const({"max": max, "min": min, "sum": sum, "mean": lambda v: sum(v) / len(v)}[name](numbers))
+        return Const(
+            {"max": max(numbers), "min": min(numbers), "sum": sum(numbers)}.get(name, sum(numbers) / len(numbers))
+        )
     if library in ("?numbers", "?by appearance"):
         return UNKNOWN if name in ("sort_index", "reindex", "loc", "get") else base
     if name in ("most_common", "values") and library == "collections.Counter":
@@ -373,18 +375,3 @@ def _sequence_method(site: Site, base: Seq, name: str) -> Value:
     if name in ("copy",):
         return seq(base.items, base.exact)
     return UNKNOWN
-
-
-def is_loss_like(value: Value) -> bool:
-    """Whether a value can be called as a loss of a library."""
-    if isinstance(value, Object):
-        return value.name in torch.LOSS_CLASSES or value.name.startswith("keras.losses.")
-    return isinstance(value, External) and (value.name in torch.LOSS_FUNCTIONS or value.name in jax.LOSSES)
-
-
-def default_of(function: Function) -> str:
-    """Return a function's name, as evidence shows it."""
-    return function.name
-
-
-__all__ = ["Class", "Const", "LossCall", "apply", "attribute", "call", "external", "fill", "hinted", "method"]

@@ -370,8 +370,17 @@ def size(x: Tensor, axis: int | None) -> Value:
 Operation = Callable[[Site, Value | None], Value]
 
 #: What changes nothing that matters here, and what keeps the numbers but not the shape.
-_KEPT = ["contiguous", "clone", "to", "cuda", "cpu", "float", "double", "half", "bfloat16", "type", "type_as", "requires_grad_", "nan_to_num", "astype", "copy", "asnumpy", "tolist", "item", "expand_as", "new_tensor", "retain_grad", "realize", "cast", "identity", "convert_to_tensor", "asarray", "array", "as_tensor", "from_numpy", "tensor", "float_", "device_get", "device_put", "copy_", "block_until_ready", "Dropout", "ensure_shape", "print", "Print", "interpolate", "constant"]  # fmt: skip
-_LOOSENED = ["expand", "repeat", "repeat_interleave", "index_select", "masked_select", "narrow", "chunk", "split", "unbind", "flip", "roll", "boolean_mask", "tile", "dropout", "batch_norm", "broadcast_to", "where_"]  # fmt: skip
+_KEPT = (
+    *("contiguous", "clone", "to", "cuda", "cpu", "float", "double", "half", "bfloat16", "type", "type_as"),
+    *("requires_grad_", "nan_to_num", "astype", "copy", "asnumpy", "tolist", "item", "expand_as", "new_tensor"),
+    *("retain_grad", "realize", "cast", "identity", "convert_to_tensor", "asarray", "array", "as_tensor"),
+    *("from_numpy", "tensor", "float_", "device_get", "device_put", "copy_", "block_until_ready", "Dropout"),
+    *("ensure_shape", "print", "Print", "interpolate", "constant"),
+)
+_LOOSENED = (
+    *("expand", "repeat", "repeat_interleave", "index_select", "masked_select", "narrow", "chunk", "split"),
+    *("unbind", "flip", "roll", "boolean_mask", "tile", "dropout", "batch_norm", "broadcast_to", "where_"),
+)
 
 #: By the last part of a name, for functions and methods alike.
 OPERATIONS: dict[str, Operation] = {

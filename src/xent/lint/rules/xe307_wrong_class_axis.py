@@ -144,7 +144,12 @@ def unsaid(event: Activation, seen: Seen) -> Verdict | None:
 def chosen(event: Chosen, seen: Seen) -> Verdict | None:
     """Report a softmax along one axis of which the largest is chosen along another."""
     x = event.value
-    if x.axis is None or event.axis == x.axis or x.rank == 1 or not ("wrong axis" in x.marks or (x.axis, event.axis) == (0, 1)):
+    if (
+        x.axis is None
+        or event.axis == x.axis
+        or x.rank == 1
+        or not ("wrong axis" in x.marks or (x.axis, event.axis) == (0, 1))
+    ):
         return None
     return Verdict(
         f"the softmax is over axis {x.axis}, and the classes are chosen along axis {event.axis}: no row sums to 1",
