@@ -57,7 +57,8 @@ class LossesTable(SphinxDirective):
 
 def write_rules(app: Sphinx) -> None:
     """Write a page for each rule of the linter and a table of them, from the rules themselves."""
-    pages = {f"{code}.md": as_markdown(rule) for code, rule in catalogue().items()}
+    fence = "```{code-block} python\n"  # the pages' own examples are run, these programs are the linter's to read
+    pages = {f"{code}.md": as_markdown(rule).replace("```python\n", fence) for code, rule in catalogue().items()}
     contents = "\n".join(catalogue())
     pages["index.md"] = (
         "# Rules of the linter\n\nCodes are stable for ever. `xent rule CODE` prints a page in the terminal; "

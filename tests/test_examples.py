@@ -102,6 +102,9 @@ def predictions(tmp_path_factory):
     }
     pq.write_table(pa.table(table), folder / "predictions.parquet")
     pq.write_table(pa.table({"logits": list(random.normal(size=(500, 3)))}), folder / "unknowns.parquet")
+    (folder / "src").mkdir()
+    for name in ("train.py", "src/train.py"):
+        (folder / name).write_text("x = 1\n", encoding="utf-8")
     return folder
 
 
@@ -111,4 +114,5 @@ def test_commands_in_pages(command, predictions):
         [sys.executable, "-m", *shlex.split(command)], cwd=predictions, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert (predictions / "xent-audit" / "report.html").stat().st_size > 50_000
+    if command.startswith("xent audit"):
+        assert (predictions / "xent-audit" / "report.html").stat().st_size > 50_000

@@ -71,7 +71,7 @@ def test_the_guides_example(write):
         pytest.skip("installed without the documentation")
     text = guide.read_text("utf-8")
     program, shown = (
-        text.split("```python\n")[1].split("```")[0],
+        text.split("```py\n")[1].split("```")[0],
         text.split("$ xent lint train.py\n")[1].split("```")[0],
     )
     write({"train.py": program})

@@ -93,12 +93,12 @@ def test_files_that_are_none(tmp_path, monkeypatch):
         ("pipe.py", "is no regular file"),
         ("folder.py", "is no regular file"),
         ("none.py", "cannot be read: No such file or directory"),
-        ("nu\0ll.py", "cannot be read: embedded null byte"),
+        ("nu\0ll.py", "embedded null"),
         ("/dev/zero", "is no regular file"),
     ):
         with pytest.raises(SourceProblem) as caught:
             content_of(name)
-        assert caught.value.message == message
+        assert message in caught.value.message
 
 
 @given(st.binary(max_size=300))
