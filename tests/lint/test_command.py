@@ -265,6 +265,27 @@ def test_an_output_without_the_letters(write, here, stand_in):
     assert r"1 | \xe9 = bad('\u65e5')" in done.stdout
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(("where", "got"), [("/dev/full", "No space left on device"), ("&-", "a closed stream")])
+def test_an_output_that_cannot_be_written(where, got, write, here):
+    write({"train.py": BAD})
+    env = {**os.environ, "PYTHONPATH": HOME}
+    command = ["sh", "-c", f'"{sys.executable}" -m xent lint train.py --format json >{where}']
+    done = subprocess.run(command, cwd=here, env=env, capture_output=True, text=True)
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"xent lint: stdout must be writable; got {got}\n\nhint: ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+def test_a_name_that_is_no_text(write, here):
+    (here / os.fsdecode(b"\xff\x1b[31m.py")).write_text(BAD)
+    for name in FORMATS:
+        done = process("lint", ".", "--format", name, cwd=here)
+        assert done.returncode == 1
+        assert "\x1b" not in done.stdout
+        assert "XE101" in done.stdout
+
+
 def test_colours_only_on_a_terminal(write, here):
     pty = pytest.importorskip("pty")
     write({"train.py": BAD})

@@ -102,6 +102,14 @@ def test_a_folder_that_cannot_be_read_is_a_finding(write, monkeypatch):
     assert lines(lint_paths(["."])) == ["a:1:1 XE002 not checked: cannot be read: Permission denied"]
 
 
+def test_a_broken_cell_is_named(write):
+    write(
+        {"n.ipynb": '{"cells": [{"cell_type": "code", "source": "x = 1"}, {"cell_type": "code", "source": "\\n(x ="}]}'}
+    )
+    [line] = lines(lint_paths(["n.ipynb"]))
+    assert line.startswith("n.ipynb:cell 2:2:1 XE002 not checked: is no Python ")
+
+
 def test_contents_stand_for_files(write):
     write({"a.py": "bad()"})
     found = find(["a.py"], Config())

@@ -53,7 +53,7 @@ def check(*programs):
         {"a.py": "def loss(x): return loss(loss(x))\nloss(loss)\nnet = lambda: net()\nnet()"},
         {"a.py": "def loss(x):\n  def loss2(y): return loss(loss2(y))\n  return loss2(x)\nloss(1)"},
         {
-            "a.py": "class loss:\n  def __call__(self): return self()\n  def __getattr__(self, n): return self.n\nloss()().x"
+            "a.py": "class loss:\n  def __call__(self): return self()\n  def __getattr__(self, n): return self.n\nloss()()"
         },
         {"a.py": "x = []\nx.append(x)\nx[0][0][0].loss()\nd = {}\nd['loss'] = d\nd['loss']['loss'](d)"},
         {"a.py": HEAD + "net = nn.Sequential()\nnet.append(net)\nnet.add_module('a', net)" + MEET},

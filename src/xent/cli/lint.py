@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xent.cli.streams import GATE_FAILED, clear_errors, print_out
+from xent.cli.streams import GATE_FAILED, clear_errors, no_output, print_out
 from xent.errors import OptionError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def rule(
             text = list_as_markdown() if chosen is None else as_markdown(chosen)
         else:
             text = list_as_text() if chosen is None else as_text(chosen)
-        _print(text)
+        _print(text, "xent rule")
 
 
 def _wrong(problem: str, hint: str) -> OptionError:
@@ -293,10 +293,12 @@ def _is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def _print(text: str) -> None:
+def _print(text: str, function: str = "xent lint") -> None:
     """Print to stdout; letters that its encoding does not have are escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print_out(text.encode(encoding, "backslashreplace").decode(encoding), "xent lint")
+    if sys.stdout is None:
+        raise no_output(function, "a closed stream")
+    encoding = sys.stdout.encoding or "utf-8"
+    print_out(text.encode(encoding, "backslashreplace").decode(encoding), function)
 
 
 def _say(text: str) -> None:
