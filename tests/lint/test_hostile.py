@@ -52,9 +52,7 @@ def check(*programs):
         {"a.py": "class loss(loss): pass\nclass A(A.B): pass\nloss()(1)\nA().x"},
         {"a.py": "def loss(x): return loss(loss(x))\nloss(loss)\nnet = lambda: net()\nnet()"},
         {"a.py": "def loss(x):\n  def loss2(y): return loss(loss2(y))\n  return loss2(x)\nloss(1)"},
-        {
-            "a.py": "class loss:\n  def __call__(self): return self()\n  def __getattr__(self, n): return self.n\nloss()()"
-        },
+        {"a.py": "class loss:\n  def __call__(self): return self()\n  def __getattr__(self, n): self.n\nloss()()"},
         {"a.py": "x = []\nx.append(x)\nx[0][0][0].loss()\nd = {}\nd['loss'] = d\nd['loss']['loss'](d)"},
         {"a.py": HEAD + "net = nn.Sequential()\nnet.append(net)\nnet.add_module('a', net)" + MEET},
         {"a.py": HEAD + "net = nn.Sequential(*[nn.Softmax(1)] * 10**9)" + MEET},
