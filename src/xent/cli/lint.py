@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -72,6 +73,7 @@ def lint(
     with clear_errors():
         from xent.lint.formats import FORMATS
 
+        atexit.register(gc.freeze)  # or Python's last look for cycles, over every tree, takes as long as the run
         if format not in FORMATS:
             raise _wrong(
                 f"--format must be {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; got {format!r}", "text is usual"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -319,6 +320,7 @@ def _begin(run: _Run, path: list[str]) -> None:
     gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process answers for all
     sys.path[:] = path
+    atexit.register(gc.freeze)  # or the last look for cycles goes over every tree
     _runs[:] = [(run, _Checker(run))]
 
 
