@@ -30,7 +30,7 @@ LAYERS = [
     {"losses"},
     {"functional", "information", "loss_functions", "recommendation", "targets"},
     {"heads", "linear", "torch", "jax", "classifiers", "sampling"},
-    {"calibration"},
+    {"calibration", "pytest_plugin"},  # pytest_plugin: the guard of torch in tests
     {"decisions"},
     {"explorer", "lint"},  # explorer: the audit's report draws with its charts
     {"audit"},

@@ -51,6 +51,33 @@ def test_splits_load_no_framework():
     assert not loaded_by(code) & HEAVY
 
 
+@pytest.mark.parametrize(
+    "code", ["lint_paths(['program.py']).counts()", "Config", "Report", "Finding", "RULES['XE101']"]
+)
+def test_the_linter_loads_neither_numpy_nor_what_it_checks(code, tmp_path, monkeypatch):
+    (tmp_path / "program.py").write_text(
+        "import numpy, torch\nloss = torch.nn.functional.cross_entropy(x.softmax(1), y)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert loaded_by(f"import xent.lint; dir(xent.lint); xent.lint.{code}") == {"xent"}
+
+
+def test_the_names_of_the_linter():
+    assert dir(xent.lint) == sorted(xent.lint.__all__)
+    for name in xent.lint.__all__:
+        value = getattr(xent.lint, name)
+        assert value is getattr(xent.lint, name)
+        assert name == "RULES" or (value.__name__ == name and value.__doc__)
+    assert xent.lint.RULES["XE101"].code == "XE101"
+    with pytest.raises(AttributeError, match=r"^module 'xent.lint' has no attribute 'lint_path'$"):
+        _ = xent.lint.lint_path
+
+
+def test_the_plugin_of_pytest_loads_no_framework():
+    """It is loaded by every pytest where xent is installed."""
+    assert not loaded_by("import xent.pytest_plugin") & (HEAVY | {"numpy"})
+
+
 def test_errors_load_nothing():
     assert loaded_by("from xent import XentError, ShapeError") == {"xent"}
 

@@ -79,6 +79,7 @@ _ROOMS = (
     "heads",
     "information",
     "jax",
+    "lint",
     "loss_functions",
     "losses",
     "mining",
