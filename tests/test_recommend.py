@@ -372,6 +372,16 @@ def test_a_target_of_the_logits_shape_is_asked_about(shape, dtype):
         recommend(shape, shape, dtype)
 
 
+def test_the_hint_names_the_axis_of_a_single_logit():
+    """Masks of shape (batch, 1, height, width) are usual, and neither answer about exclusive classes is about them."""
+    with pytest.raises(OptionError, match="hint: class_axis=1 for one logit a position; exclusive=True if"):
+        recommend((4, 1, 64, 64), (4, 1, 64, 64), "float32")
+    found = recommend((4, 1, 64, 64), (4, 1, 64, 64), "float32", class_axis=1)
+    assert (found.task, found.activation) == ("segmentation", "sigmoid")
+    with pytest.raises(OptionError, match="hint: exclusive=True if"):
+        recommend((4, 3, 64, 64), (4, 3, 64, 64), "float32")
+
+
 # --- dtypes, the value, its text --------------------------------------------------------------------------------------
 
 

@@ -275,11 +275,13 @@ def _read_same_shape(given: _Given) -> _Reading:
     if given.exclusive is None:
         hard = "one-hot rows" if given.kind != "float" else "probabilities or one-hot rows"
         own = "labels, multi-hot" if len(logits) == 2 else "decisions, multi-hot or one logit a position"
+        single = [a for a in range(1, len(logits)) if logits[a] == 1]
+        one_logit = f"class_axis={single[0]} for one logit a position; " if single else ""
         raise OptionError(
             "recommend",
             f"exclusive must be said where the target has the logits' shape; got {given}, which can be {hard} "
             f"(exclusive=True) or independent {own} (exclusive=False)",
-            "exclusive=True if exactly one class holds in each row, exclusive=False if several or none may",
+            f"{one_logit}exclusive=True if exactly one class holds in each row, exclusive=False if several or none may",
         )
     if not given.exclusive:
         return _Reading("entries", axis)

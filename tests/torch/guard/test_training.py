@@ -337,9 +337,33 @@ def test_wrong_options() -> None:
         ({"calls": True}, "calls must be a whole number of 1 or more; got True"),
         ({"on_problem": "print"}, 'on_problem must be "warn", "raise" or a function of a finding; got \'print\''),
         ({"ignore": "XE101"}, "ignore must be a collection of codes; got 'XE101'"),
+        ({"ignore": 101}, "ignore must be a collection of codes; got 101"),
+        ({"ignore": ["XE4"]}, "ignore must hold whole codes; got 'XE4'"),
+        ({"module": F.cross_entropy}, "module must be a torch.nn.Module; got <function cross_entropy"),
     ):
-        with pytest.raises(xent.OptionError, match=message):
+        with pytest.raises(xent.OptionError, match="^guard: " + message):
             xent.torch.guard(**options)
+        for callback in (xent.torch.LightningGuard, xent.torch.TransformersGuard):  # not only when training starts
+            if "module" not in options:
+                with pytest.raises(xent.OptionError, match=f"^{callback.__name__}: {message}"):
+                    callback(**options)
+
+
+def test_what_it_shows_at_the_prompt() -> None:
+    with xent.torch.guard(on_problem=lambda finding: None) as guard:
+        assert repr(guard) == "<Guard: active, nothing found>"
+        F.cross_entropy(network(nn.Softmax(1))(DIGITS), LABELS)
+    assert repr(guard) == "<Guard: done, XE101>"
+
+
+def test_decisions_are_counted_by_entry() -> None:
+    """A target of a binary loss has no rows."""
+    scores = network()(DIGITS)[:, 0]
+    decided = (scores > scores.median()).float()
+    with xent.torch.guard(on_problem=lambda finding: None) as guard:
+        F.binary_cross_entropy_with_logits(decided, decided)
+    (finding,) = guard.findings
+    assert (finding.code, finding.seen.split()[0]) == ("XE306", str(len(decided)))
 
 
 def test_two_guards_and_any_order_of_stopping() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from xent.torch._guard.finding import LossFinding
-from xent.torch._guard.watching import Guard, OnProblem, guard
+from xent.torch._guard.watching import Guard, OnProblem, check_options, guard
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -17,6 +17,7 @@ class _Callback:
     """A guard from the start of training to its end."""
 
     def __init__(self, *, calls: int = 3, on_problem: OnProblem = "warn", ignore: Collection[str] = ()) -> None:
+        check_options(type(self).__name__, calls, on_problem, ignore)
         self._options: dict[str, Any] = {"calls": calls, "on_problem": on_problem, "ignore": ignore}
         self._guard: Guard | None = None
 

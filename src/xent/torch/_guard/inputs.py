@@ -115,7 +115,7 @@ def _probabilities(look: Look, seen: str, from_graph: bool, **numbers: float) ->
             "input must be one probability a decision; got a softmax over classes", seen,
             "of two classes the mean is the same as with cross_entropy, less accurate where one is sure" if two else
             "a softmax makes classes exclude each other, and binary_cross_entropy asks for each of them by itself",
-            "pass the logits to cross_entropy; for classes that go together use binary_cross_entropy_with_logits",
+            "pass the logits to cross_entropy; for several labels a row use binary_cross_entropy_with_logits",
             numbers, from_graph,
         )  # fmt: skip
     else:
@@ -180,7 +180,7 @@ def _sigmoid(look: Look, operation: str) -> Iterator[Suspicion]:
             "XE103", "error", f"input must be logits; got {got}", seen,
             f"{call.function} applies softmax to it, and differences of 1 at most give no sure answer"
             + floor_in_words(look, least),
-            "remove the sigmoid; for classes that go together use binary_cross_entropy_with_logits",
+            "remove the sigmoid; for several labels a row use binary_cross_entropy_with_logits",
             _numbers_of(least, n_classes=look.n_classes), True,
         )  # fmt: skip
     elif call.family == "nll" and not log:
@@ -230,7 +230,8 @@ def _wrong_axis(look: Look, what: str, other: int) -> Suspicion:
         "XE307", "error", f"input must have its classes along axis {call.axis}; got a {what} over axis {named}",
         f"{look.origin} → {call.function}; input of shape {tuple(call.input.shape)} is normalised along axis {other}, "
         f"and not along axis {call.axis}",
-        f"{call.function} takes axis {call.axis} for the classes: what excludes each other are not the classes",
+        f"{call.function} takes axis {call.axis} for the classes, and the {what} makes the entries of axis {named} "
+        "exclude each other instead",
         f"pass logits to cross_entropy, and give every softmax its axis (dim={call.axis} here)",
         {"axis": other, "class_axis": call.axis or 0}, True,
     )  # fmt: skip

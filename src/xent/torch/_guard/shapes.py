@@ -136,7 +136,7 @@ def cut_off(look: Look) -> Iterator[Suspicion]:
     if decided:
         yield Suspicion(
             "XE306", "error", "input must be scores that have a gradient; got decisions, all 0 or 1",
-            f"{look.rows.shape[0]} rows hold nothing but 0 and 1, and have no gradient",
+            f"{look.rows.numel()} entries that were looked at are all 0 or 1, and have no gradient",
             "argmax, round and a threshold have no gradient: nothing is learned from this loss",
             "pass the scores themselves to the loss, and decide only to count hits",
         )  # fmt: skip

@@ -52,7 +52,7 @@ def distributions(look: Look) -> Iterator[Suspicion]:
                 f"{several} of {n} rows hold more than one 1, up to {int(sums.max())}",
                 "a softmax makes classes exclude each other: no row can have two probabilities of 1, and rows with "
                 "more ones count for more",
-                "for classes that go together use binary_cross_entropy_with_logits",
+                "for several labels a row use binary_cross_entropy_with_logits",
                 {"rows": several, "most": float(sums.max())},
             )  # fmt: skip
         return
@@ -63,7 +63,7 @@ def distributions(look: Look) -> Iterator[Suspicion]:
     ):  # fmt: skip
         yield Suspicion(
             "XE304", "error", "target must be one-hot or probabilities; got the softmax of a one-hot",
-            f"every row holds {high:.3f} once and {low:.3f} else, which is the softmax of 1 and 0",
+            f"every row holds {high:.3f} once and {low:.3f} otherwise, which is the softmax of 1 and 0",
             f"the right class has a probability of {high:.3f} at most, so that sure answers are punished",
             "pass the target as it is, best as class indices", {"high": high, "low": low},
         )  # fmt: skip
@@ -87,7 +87,7 @@ def distributions(look: Look) -> Iterator[Suspicion]:
             "XG003", "warning", "target must be probabilities that sum to 1 over the classes; got other sums",
             f"{int(off.sum())} of {n} rows sum to something else, {float(sums.min()):.3g} to {float(sums.max()):.3g}",
             "rows count by their sums, and the loss is no cross-entropy",
-            "divide by the sum, or use binary_cross_entropy_with_logits for classes that go together",
+            "divide each row by its sum; for several labels a row use binary_cross_entropy_with_logits",
             {"least": float(sums.min()), "largest": float(sums.max())},
         )  # fmt: skip
 
@@ -253,8 +253,8 @@ def weights(look: Look) -> Iterator[Suspicion]:
         yield Suspicion(
             "XE406", "warning", "label_smoothing and weight must leave every class its own optimum; got otherwise",
             f"label_smoothing={smoothing:g} with weights from {float(weight.min()):g} to {float(weight.max()):g}",
-            f"the smoothing gives a row of class {label} {other:.3g} for class {best} and {float(own[label]):.3g} for "
-            f"its own: the loss is least where the answer is {best}",
+            f"smoothing weighs class {best} with {other:.3g} in a row of class {label}, and its own class with "
+            f"{float(own[label]):.3g}: the loss is least where the answer is {best}",
             "weight the classes less, or smooth less, or use sample weights in place of class weights",
             {"class": label, "instead": best, "classes": len(overruled)},
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Callable, Collection, Iterator
@@ -112,6 +113,10 @@ class Guard:
             while self._handles:
                 self._handles.pop().remove()
             self._cut.clear()
+
+    def __repr__(self) -> str:
+        found = ", ".join(finding.code for finding in self._findings) or "nothing found"
+        return f"<Guard: {'active' if self._active else 'done'}, {found}>"
 
     def __enter__(self) -> Guard:
         return self
@@ -283,7 +288,7 @@ def guard(
     Raises
     ------
     OptionError
-        ``calls`` below 1, or an ``on_problem`` that is none of these.
+        ``module`` is no module, ``calls`` is below 1, ``on_problem`` is none of these, or ``ignore`` holds no codes.
     LossError
         By the call of a loss, or by ``backward()``, with ``on_problem="raise"``.
 
@@ -307,14 +312,29 @@ def guard(
     ...     loss = torch.nn.functional.cross_entropy(model(torch.randn(8, 4)), torch.arange(8))
     XE101 with 10 classes your loss cannot go below 1.461
     """
-    if isinstance(calls, bool) or not isinstance(calls, int) or calls < 1:
-        raise OptionError("guard", f"calls must be a whole number of 1 or more; got {calls!r}", "3 is enough")
-    if on_problem not in ("warn", "raise") and not callable(on_problem):
+    if module is not None and not isinstance(module, torch.nn.Module):
         raise OptionError(
             "guard",
+            f"module must be a torch.nn.Module; got {module!r}",
+            "leave it out: without it all losses are looked at, functions too",
+        )
+    check_options("guard", calls, on_problem, ignore)
+    return Guard(module, calls, on_problem, ignore)
+
+
+def check_options(function: str, calls: Any, on_problem: Any, ignore: Any) -> None:
+    """Raise OptionError for what no guard can be told."""
+    if isinstance(calls, bool) or not isinstance(calls, int) or calls < 1:
+        raise OptionError(function, f"calls must be a whole number of 1 or more; got {calls!r}", "3 is enough")
+    if on_problem not in ("warn", "raise") and not callable(on_problem):
+        raise OptionError(
+            function,
             f'on_problem must be "warn", "raise" or a function of a finding; got {on_problem!r}',
             "leave it out for warnings",
         )
-    if isinstance(ignore, str):
-        raise OptionError("guard", f"ignore must be a collection of codes; got {ignore!r}", f"pass [{ignore!r}]")
-    return Guard(module, calls, on_problem, ignore)
+    if isinstance(ignore, str) or not isinstance(ignore, Collection):
+        hint = f"pass [{ignore!r}]" if isinstance(ignore, str) else 'pass such as ["XE401"]'
+        raise OptionError(function, f"ignore must be a collection of codes; got {ignore!r}", hint)
+    for code in ignore:
+        if not (isinstance(code, str) and re.fullmatch(r"X[EG]\d{3}", code)):
+            raise OptionError(function, f"ignore must hold whole codes; got {code!r}", 'pass such as ["XE401"]')
