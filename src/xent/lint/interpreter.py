@@ -284,7 +284,7 @@ def _telling(module: Module, entries: list[Entry]) -> list[Entry]:
     names = {node.name for cls, node in entries if cls is None and node in meeting}
     names |= {cls.name for cls, node in entries if cls is not None and node in meeting}
     if names:
-        chosen |= {node for _, node in entries if node not in chosen and module.calls(node, names)}
+        chosen |= set(filter(module.calls(names), (node for _, node in entries)))
     return [entry for entry in entries if entry[1] in chosen]
 
 

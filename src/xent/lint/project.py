@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
@@ -63,7 +62,7 @@ class Module:
     @cached_property
     def lines(self) -> list[str]:
         """The lines as the parser counts them: form feeds and Unicode's separators end none."""
-        return re.split(r"\r\n|\r|\n", self.text)
+        return self.text.split("\n")
 
     @cached_property
     def folder(self) -> str:
@@ -113,36 +112,23 @@ class Module:
         """Whether a function's text may call a loss."""
         return _within(self._loss_lines, node)
 
-    def calls(self, node: ast.AST, names: set[str]) -> bool:
-        """Whether a function's text has a call of one of these names."""
-        first, last = _span(node)
-        start, end = bisect_left(self._calls, (first, "")), bisect_left(self._calls, (last + 1, ""))
-        lower = {name.lower() for name in names}
-        return any(name in lower for _, name in self._calls[start:end])
+    def calls(self, names: set[str]) -> Callable[[ast.AST], bool]:
+        """Return whether a function's text has a call of one of these names."""
+        lines = relevance.calls(names, self._lower)
+        return lambda node: _within(lines, node)
 
     @cached_property
     def _telling_lines(self) -> list[int]:
-        return sorted(self._line(m.start()) for p in relevance.patterns(self._lower) for m in p.finditer(self._lower))
+        return relevance.lines(self._lower)
 
     @cached_property
     def _loss_lines(self) -> list[int]:
-        return [self._line(match.start()) for match in relevance.LOSS.finditer(self._lower)]
-
-    @cached_property
-    def _calls(self) -> list[tuple[int, str]]:
-        return [(self._line(match.start()), match[1]) for match in relevance.CALL.finditer(self._lower)]
+        return relevance.LOSS.lines(self._lower)
 
     @cached_property
     def _lower(self) -> str:
         lower = self.text.lower()
         return lower if len(lower) == len(self.text) else self.text  # one letter may become two
-
-    @cached_property
-    def _ends(self) -> list[int]:
-        return [match.end() for match in re.finditer(r"\r\n|\r|\n", self.text)]
-
-    def _line(self, offset: int) -> int:
-        return bisect_right(self._ends, offset) + 1
 
     def carries(self, node: ast.AST) -> bool:
         """Whether a function is worth following where it is called."""

@@ -8,38 +8,107 @@ what makes a pattern slow.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 #: A file without any of these holds neither a loss, nor what is found beside one, nor the call of a training.
 _TELLING = (
-    *("loss", "crit", "entrop", "nll", "bce", "kl_div", "kldiv", "softm", "sigmoid", "expit", ".compile(", "objective"),
+    *("loss", "crite", "entrop", "nll", "bce", "kl_div", "kldiv", "softm", "sigmoid", "expit", "objective", "exp("),
     *("train(", "fit(", "train_model(", "trainer(", "train_one_epoch(", "run_epoch(", "evaluate(", "train_epoch("),
-    *("neuralnet", "perplex", "binary_acc", "binaryacc", "ppl", "> 0.5", ">0.5", ">= 0.5", ">=0.5", "> .5", ".gt(0.5"),
+    *(
+        "neuralnet",
+        "perplex",
+        "binary_acc",
+        "binaryacc",
+        "== label",
+        "== y",
+        "== target",
+        "== 255",
+        "==255",
+        "_ppl",
+        " ppl",
+        "(ppl",
+    ),
+    *("> 0.5", ">0.5", ">= 0.5", ">=0.5", "> .5", ".gt(0.5"),
 )
+
+
+class Sign(NamedTuple):
+    """Something to look for in a text of lower case: the words that a line of it has one of, and the whole of it.
+
+    Looking for words first is several times as fast as a pattern of alternatives.
+    """
+
+    words: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+    def lines(self, text: str) -> list[int]:
+        """Return the numbers of the lines that have it."""
+        starts = set()
+        for word in self.words:
+            at = text.find(word)
+            while at >= 0:
+                start = text.rfind("\n", 0, at) + 1
+                end = text.find("\n", at)
+                if end < 0:
+                    end = len(text)
+                if start not in starts and self.pattern.search(text, start, end):
+                    starts.add(start)
+                at = text.find(word, end)
+        found, number, before = [], 1, 0
+        for start in sorted(starts):
+            number += text.count("\n", before, start)
+            before = start
+            found.append(number)
+        return found
+
+
 #: A loss is called, or handed over.
-LOSS = re.compile(
-    r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\("
-    r"|\b(?:ce|kl|cost)(?:_?\d|_?fn|_?func|_?div\w*)?\s*\(|(?<!\bre)(?<!\btorch)\.compile\s*\(|neuralnet|trainer\s*\(|\]\("
+LOSS = Sign(
+    (
+        *("loss", "crit", "entropy", "objective", "nll", "bce", "kld", "kl_div", "_with_logits"),
+        *("ce", "kl", "cost", ".compile", "neuralnet", "trainer", "]("),
+    ),
+    re.compile(
+        r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\("
+        r"|\b(?:ce|kl|cost)(?:_?\d|_?fn|_?func|_?div\w*)?\s*\("
+        r"|(?<!\bre)(?<!\btorch)\.compile\s*\(|neuralnet|trainer\s*\(|\]\("
+    ),
 )
 #: Something that runs a training is called.
-_DRIVER = re.compile(r"(?<![.\w])(?<!def )(?:train|fit|run(?!time)|evaluat|valid|test|main|predict)\w*\s*\(")
+_DRIVER = Sign(
+    ("train", "fit", "run", "evaluat", "valid", "test", "main(", "predict"),
+    re.compile(r"(?<![.\w])(?<!def )(?:train|fit|run(?!time)|evaluat|valid|test|main|predict)\w*\s*\("),
+)
 #: A logarithm or an exponential is taken, where a softmax or a sigmoid may be near.
-_LOGARITHM = re.compile(r"\blog1?p?\s*\(|\bexp\s*\(|\bpow(?:er)?\s*\(|\b2(?:\.0?)?\s*\*\*")
-_NEAR = re.compile(r"softm|sigmoid|expit|perplex|ppl|\bexp\s*\(")
+_LOGARITHM = Sign(
+    ("log(", "log1p", "exp(", "pow", "2 **", "2**", "2. **", "2.0 **", "2.0**"),
+    re.compile(r"\blog1?p?\s*\(|\bexp\s*\(|\bpow(?:er)?\s*\(|\b2(?:\.0?)?\s*\*\*"),
+)
+_NEAR = ("softm", "sigmoid", "expit", "perplex", "ppl", "exp(")
 #: A softmax without an axis, or one of which the largest is taken.
-_SOFTMAX = re.compile(r"softmax\s*\(")
-_BARE_SOFTMAX = re.compile(r"softmax\s*\((?![^\n]*(?:dim|axis|,))")
+_SOFTMAX = Sign(("softmax",), re.compile(r"softmax\s*\("))
+_BARE_SOFTMAX = Sign(("softmax",), re.compile(r"softmax\s*\((?![^\n]*(?:dim|axis|,))"))
 _LARGEST = re.compile(r"argmax|\.max\s*\(|amax\s*\(|topk|axis\s*=\s*0|dim\s*=\s*0")
 #: Predictions are cut at one half, or rounded.
-_THRESHOLD = re.compile(
-    r"[<>]=?\s*0?\.5\b|\.(?:gt|ge|lt|le)\s*\(|(?:torch|np|numpy|tf|jnp)\.round\s*\(|\.round\s*\(\s*\)|binary_accuracy"
+_THRESHOLD = Sign(
+    (".5", ".gt", ".ge", ".lt", ".le", ".round", "binary_accuracy"),
+    re.compile(
+        r"[<>]=?\s*0?\.5\b|\.(?:gt|ge|lt|le)\s*\(|(?:torch|np|numpy|tf|jnp)\.round\s*\(|\.round\s*\(\s*\)"
+        r"|binary_accuracy"
+    ),
 )
 #: Ids are mapped; a value is divided by a temperature; a difference or a comparison meets the labels.
-_REST = re.compile(
-    r"==\s*(?:255|-1|-100|\w*ignore\w*|ign|void\w*)\b"
-    r"|\.backward\s*\("
-    r"|==\s*(?:y|labels?|targets?|gt|truth|\w+_labels?|\w+_targets?)\b"
-    r"|-\s*(?:y|labels?|targets?|\w+_labels?)\w*\s*\)",
+_REST = Sign(
+    ("==", ".backward", "-"),
+    re.compile(
+        r"==\s*(?:255|-1|-100|\w*ignore\w*|ign|void\w*)\b"
+        r"|\.backward\s*\("
+        r"|==\s*(?:y|labels?|targets?|gt|truth|\w+_labels?|\w+_targets?)\b"
+        r"|-\s*(?:y|labels?|targets?|\w+_labels?)\w*\s*\)"
+    ),
 )
+_TEMPERATURE = Sign(("/",), re.compile(r"/=?\s*\(?\s*(?:self\.)?(?:\w+\.)?(?:t|tau|\w*temp\w*)\b"))
 #: A function without any of these, and longer than a few lines, neither makes nor hands on what the rules follow.
 _CARRIER = (
     *("softm", "sigmoid", "expit", "logit", "linear", "conv", "dense", "nn.", "f.", "layers", "loss", "entropy"),
@@ -48,9 +117,6 @@ _CARRIER = (
     *("optax", "log(", "torch", "keras", "jax", "jnp", "crit", "@"),
 )
 _SHORT = 12
-#: Any name that is called.
-CALL = re.compile(r"\b([a-z_]\w*)\s*\(")
-_TEMPERATURE = re.compile(r"/=?\s*\(?\s*(?:self\.)?(?:\w+\.)?(?:t|tau|\w*temp\w*)\b")
 
 
 def telling(text: str) -> bool:
@@ -58,16 +124,22 @@ def telling(text: str) -> bool:
     return any(word in text for word in _TELLING)
 
 
-def patterns(file: str) -> list[re.Pattern[str]]:
-    """Return what to look for in the functions of a file: a finding in one needs a match there."""
-    found = [pattern for pattern in (LOSS, _DRIVER, _THRESHOLD, _REST) if pattern.search(file)]
-    if len(_TEMPERATURE.findall(file)) > 1:
-        found.append(_TEMPERATURE)
-    if _LOGARITHM.search(file) and _NEAR.search(file):
-        found.append(_LOGARITHM)
-    if _BARE_SOFTMAX.search(file) or (_SOFTMAX.search(file) and _LARGEST.search(file)):
-        found.append(_SOFTMAX)
-    return found
+def lines(text: str) -> list[int]:
+    """Return the lines of a file that a finding in a function needs one of."""
+    found = {line for sign in (LOSS, _DRIVER, _THRESHOLD, _REST) for line in sign.lines(text)}
+    if len(divided := _TEMPERATURE.lines(text)) > 1:
+        found.update(divided)
+    if any(word in text for word in _NEAR):
+        found.update(_LOGARITHM.lines(text))
+    if _BARE_SOFTMAX.lines(text) or _LARGEST.search(text):
+        found.update(_SOFTMAX.lines(text))
+    return sorted(found)
+
+
+def calls(names: Iterable[str], text: str) -> list[int]:
+    """Return the lines that call something by one of these names."""
+    words = tuple(name.lower() for name in names)
+    return Sign(words, re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\s*\(")).lines(text)
 
 
 def carries(source: str) -> bool:
