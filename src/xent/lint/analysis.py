@@ -12,8 +12,10 @@ from xent.lint.evidence import Seen
 from xent.lint.finding import Finding, Place, SourceProblem, Step
 from xent.lint.interpreter import Interpreter
 from xent.lint.project import Module, Tree
+from xent.lint.relevance import telling
 from xent.lint.rule import Rule, Verdict
 from xent.lint.rules import RULES
+from xent.lint.source import Source
 from xent.lint.values import Kind, Link
 
 _OF_LOGITS = re.compile(r"BCEWithLogits|_with_logits|from_logits|sigmoid_binary_cross_entropy")
@@ -30,6 +32,10 @@ class Analysis:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._interpreter = Interpreter(tree)
+
+    def looks_at(self, source: Source) -> bool:
+        """Whether a file holds a word of what the rules know; without one nothing can be found."""
+        return telling(source.text.lower())
 
     def check(self, path: str) -> list[Finding]:
         """Return what the entry points of a file lead to, in whichever file of the tree it stands.

@@ -161,16 +161,15 @@ class _Checker:
         return _Checked(path, [finding], has_noqa)
 
     def _findings(self, source: Source) -> list[Finding]:
-        from xent.lint.relevance import telling
-
-        if not telling(source.text.lower()):
-            if self._analysis is None or not self._analysis.tree.knows(source.path):
+        if self._analysis is None:
+            self._analysis = self._run.analysis()
+        if not self._analysis.looks_at(source):
+            if not self._analysis.tree.knows(source.path):
                 parse(source)  # only to say so where it is broken
             return []
-        if self._analysis is not None and self._analysis.tree.n_characters > _FORGET:
+        if self._analysis.tree.n_characters > _FORGET:
             self._analysis = None
             gc.collect()
-        if self._analysis is None:
             self._analysis = self._run.analysis()
         return self._analysis.check(source.path)
 
