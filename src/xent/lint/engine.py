@@ -168,6 +168,7 @@ class _Checker:
                 parse(source)  # only to say so where it is broken
             return []
         if self._analysis.tree.n_characters > _FORGET:
+            self._analysis.tree.forget()
             self._analysis = None
             gc.collect()
             self._analysis = self._run.analysis()

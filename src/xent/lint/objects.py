@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Sequence
 
 from xent.lint.frameworks import datasets, libraries
@@ -125,7 +124,7 @@ class Objects(Machine):
             return
         self.write(base.attrs, f"?{name}", True)
         for cls in base.cls.line_up():
-            writers = [method for method in _writers(cls).get(name, []) if not self.running(method)]
+            writers = [method for method in cls.module.writers(cls.node).get(name, []) if not self.running(method)]
             if writers:
                 found = cls.names.get(writers[0].name)
                 if len(writers) == 1 and isinstance(found, Function) and found.node is writers[0]:
@@ -282,19 +281,3 @@ def _decorated(function: Function, *names: str) -> bool:
 
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
-
-
-_WRITES = re.compile(r"^\s*(?:self\.\w+\s*,\s*)*self\.(\w+)\s*(?::[^=\n]+)?(?:,[^=\n]*)?=(?!=)", re.MULTILINE)
-_WRITERS: dict[ast.ClassDef, dict[str, list[ast.FunctionDef]]] = {}
-
-
-def _writers(cls: Class) -> dict[str, list[ast.FunctionDef]]:
-    """Return which methods assign which attributes of ``self``."""
-    found = _WRITERS.get(cls.node)
-    if found is None:
-        found = _WRITERS[cls.node] = {}
-        for method in cls.node.body:
-            if isinstance(method, ast.FunctionDef) and method.name != "__init__":
-                for name in set(_WRITES.findall(cls.module.source(method))):
-                    found.setdefault(name, []).append(method)
-    return found
