@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _FEW = 100
 _CHUNK = 32
 #: After so many characters an analysis begins anew: it keeps all trees, which take fifty times the text.
-_FORGET = 8_000_000
+_FORGET = 12_000_000
 
 
 def lint_paths(paths: Sequence[str | os.PathLike[str]], config: Config | None = None, jobs: int = 1) -> Report:

@@ -72,7 +72,7 @@ LOSS = Sign(
     re.compile(
         r"(?:loss|crit|entropy|objective|nll|bce|kld|kl_?div|_with_logits)\w*\s*\)?\s*\("
         r"|\b(?:ce|kl|cost)(?:_?\d|_?fn|_?func|_?div\w*)?\s*\("
-        r"|(?<!\bre)(?<!\btorch)\.compile\s*\(|neuralnet|trainer\s*\(|\]\("
+        r"|(?<!\bre)(?<!\btorch)\.compile\s*\(|neuralnet|trainer\s*\(|\]\((?:\s*$|[^\n]*,)"
     ),
 )
 #: Something that runs a training is called.
