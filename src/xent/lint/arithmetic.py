@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xent.lint.calls import Calls
-from xent.lint.events import Broadcast, Divided, Exponential, Normalised
+from xent.lint.events import Broadcast, Complement, Divided, Exponential, Normalised
 from xent.lint.frameworks.losses import meet_shapes
 from xent.lint.frameworks.site import Site
 from xent.lint.values import (
@@ -136,6 +136,8 @@ class Arithmetic(Calls):
     def _with_number(self, op: ast.operator, left: Tensor, right: Value, node: ast.AST, b: ast.expr) -> Value:
         number = constant(right)
         if left.kind is Kind.LOSS:
+            if number == 1 and isinstance(op, ast.Add):
+                self.emit(Complement(self.module, node, left))
             return self._scaled_loss(op, left, right, b, node)
         if "argmax" in left.marks:
             return Tensor(
@@ -186,6 +188,8 @@ class Arithmetic(Calls):
     def _number_with(self, op: ast.operator, left: Value, right: Tensor, node: ast.AST) -> Value:
         number = constant(left)
         if right.kind is Kind.LOSS:
+            if number == 1 and isinstance(op, ast.Add):
+                self.emit(Complement(self.module, node, right))
             return right
         if number == 1 and isinstance(op, ast.Add) and right.kind is Kind.EXP and right.of.startswith("-"):
             return right.but(marks=right.marks | {"1 + exp(-x)"})

@@ -106,6 +106,13 @@ class Backward(Event):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Complement(Event):
+    """One is added to a loss: ``1 + nll_loss(p, y)`` is 1 − p of the label."""
+
+    loss: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Divided(Event):
     """A value is divided by a temperature that it was divided by before."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from xent.lint.events import Backward, Event, LossCall, Threshold
+from xent.lint.events import Backward, Complement, Event, LossCall, Threshold
 from xent.lint.values import Kind, Tensor
 
 
@@ -16,6 +16,7 @@ class Seen:
         self.logits_of: dict[ast.AST, LossCall] = {}
         self.differentiated: set[LossCall] = set()
         self.called: set[ast.AST] = set()  # where losses are made that are called
+        self.complemented: set[LossCall] = set()
         self.thresholded: dict[ast.AST, Threshold] = {}
         self.add(events)
 
@@ -29,5 +30,7 @@ class Seen:
                     self.logits_of.setdefault(event.prediction.origin, event)
             elif isinstance(event, Backward) and event.loss.call is not None:
                 self.differentiated.update(event.loss.calls)
+            elif isinstance(event, Complement) and event.loss.call is not None:
+                self.complemented.add(event.loss.call)
             elif isinstance(event, Threshold) and event.value.kind is Kind.SIGMOID and event.value.origin is not None:
                 self.thresholded.setdefault(event.value.origin, event)

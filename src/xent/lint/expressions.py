@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xent.lint.arithmetic import Arithmetic
-from xent.lint.events import Threshold
+from xent.lint.events import LossCall, Threshold
 from xent.lint.frameworks import datasets, tensors
 from xent.lint.frameworks.losses import meet_shapes
 from xent.lint.machine import Exhausted
@@ -26,6 +26,7 @@ from xent.lint.values import (
     Scope,
     Seq,
     Tensor,
+    Unknown,
     Value,
     constant,
     join,
@@ -93,7 +94,25 @@ class Expressions(Arithmetic):
                 kwargs[keyword.arg] = value
             elif isinstance(value, Mapping):
                 kwargs.update({key: v for key, v in value.store.items() if isinstance(key, str)})
-        return self.call(function, args, kwargs, node)
+        value = self.call(function, args, kwargs, node)
+        if isinstance(value, Tensor) and value.call is not None and value.call.node is node:
+            self._learn(node, value.call)
+        return value
+
+    def _learn(self, node: ast.Call, call: LossCall) -> None:
+        """Take it from a loss of logits that a name which nothing is known of holds logits."""
+        loss = call.loss
+        if loss.takes != "logits" or not isinstance(call.prediction, Unknown) or loss.prediction not in loss.parameters:
+            return
+        position = loss.parameters.index(loss.prediction)
+        given = node.args[position] if position < len(node.args) else None
+        for keyword in node.keywords:
+            if keyword.arg == loss.prediction:
+                given = keyword.value
+        if isinstance(given, ast.Name) and self.lookup(given.id) is call.prediction:
+            link = Link(f"{loss.name} takes logits", self.module, node)
+            marks = frozenset({"decision"} if loss.family == "sigmoid" else ())
+            self.assign(given.id, Tensor(Kind.LOGITS, origin=node, trail=link, marks=marks))
 
     def _lambda(self, node: ast.Lambda) -> Value:
         return Function(node, self.module, self.frame.scope)
@@ -133,7 +152,14 @@ class Expressions(Arithmetic):
         test = self.truth(self.evaluate(node.test))
         if test is not None:
             return self.evaluate(node.body if test else node.orelse)
-        return join(self.evaluate(node.body), self.evaluate(node.orelse))
+        found: list[Value] = []
+
+        def arm(branch: ast.expr) -> bool:
+            found.append(self.evaluate(branch))
+            return True
+
+        self.arms([lambda: arm(node.body), lambda: arm(node.orelse)])
+        return join(*found)
 
     def _bool(self, node: ast.BoolOp) -> Value:
         for position, each in enumerate(node.values):
@@ -233,7 +259,8 @@ class Expressions(Arithmetic):
                 return found
             if base.name == "?output":
                 name = constant(key)
-                return base.attrs["logits"] if name in ("logits", 0) else UNKNOWN
+                place = {0: "loss" if "loss" in base.attrs else "logits", 1: "logits" if "loss" in base.attrs else ""}
+                return base.attrs.get(place.get(name, name), UNKNOWN)
             return self.item(base, key)
         return UNKNOWN
 

@@ -151,8 +151,7 @@ class Machine(ABC):
             if isinstance(value, Value) and isinstance(other, Value):
                 value = join(value, other)
             elif value != other:  # the items of a sequence in two lengths
-                both = isinstance(value, tuple) and isinstance(other, tuple) and len(value) == len(other)
-                value = tuple(join(a, b) for a, b in zip(value, other, strict=True)) if both else ()
+                value = _items(value, other)
                 if key == "items":
                     self.write(store, "exact", False)
         self.write(store, key, value)
@@ -215,6 +214,15 @@ class Machine(ABC):
             if frame.function is not None and frame.function.owner is not None:
                 return frame.function.owner
         return None
+
+
+def _items(a: object, b: object) -> tuple[Value, ...]:
+    """Return the items of a sequence that two arms leave; of two lengths what is appended later is still its end."""
+    if not isinstance(a, tuple) or not isinstance(b, tuple):
+        return ()
+    if len(a) != len(b):
+        return (UNKNOWN,)
+    return tuple(join(x, y) for x, y in zip(a, b, strict=True))
 
 
 def unknown(*_: object) -> Value:

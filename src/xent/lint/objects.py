@@ -100,6 +100,8 @@ class Objects(Machine):
                 return self._bound(cls.names[name], base, cls, node)
         if name == "training":
             return Const(True)
+        if name == "__call__":
+            return base
         self._assigned_elsewhere(base, name)
         if name in base.attrs:
             return held(base.attrs, name)

@@ -51,7 +51,9 @@ def activate(
         softened=False,
         of="",
         call=None,
-        marks=(x.marks & {"squeezed", "flat", "long sequence"}) | _marks(x, given, axis),
+        marks=(x.marks & {"squeezed", "flat", "long sequence"})
+        | _marks(x, given, axis)
+        | ({"of ReLU"} if x.kind is Kind.RELU else frozenset()),
     )
     site.machine.emit(
         Activation(site.module, site.node, name, given if given is not None else UNKNOWN, axis, said, result)

@@ -112,18 +112,24 @@ def is_segmenter(name: str) -> bool:
 
 def is_pretrained(name: str) -> bool:
     """Whether a name is a Hugging Face model with a head for classes or tokens."""
-    last = name.rpartition(".")[2]
-    if last in ("from_pretrained", "from_config"):
-        last = name.split(".")[-2]
-    return name.startswith("transformers.") and (
-        last.endswith(("ForSequenceClassification", "ForTokenClassification", "ForImageClassification", "LMHeadModel"))
-        or last.endswith(("ForCausalLM", "ForMaskedLM", "ForMultipleChoice", "ForAudioClassification"))
-    )
+    return name.startswith("transformers.") and _task(name).endswith(_OF_ROWS + _OF_TOKENS)
+
+
+_OF_ROWS = ("ForSequenceClassification", "ForImageClassification", "ForMultipleChoice", "ForAudioClassification")
+_OF_TOKENS = ("ForTokenClassification", "LMHeadModel", "ForCausalLM", "ForMaskedLM")
+
+
+def _task(name: str) -> str:
+    return name.removesuffix(".from_pretrained").removesuffix(".from_config").rpartition(".")[2]
 
 
 def apply_pretrained(site: Site, model: Object) -> Value:
     """Pass tokens through a Hugging Face model: its output has raw logits."""
     link = Link("the model's output has logits", site.module, site.node)
-    rank = 3 if model.name.endswith(("ForTokenClassification", "LMHeadModel", "ForCausalLM", "ForMaskedLM")) else 2
+    rank = 3 if _task(model.name).endswith(_OF_TOKENS) else 2
     logits = Tensor(Kind.LOGITS, class_axis=-1, rank=rank, origin=model.node, trail=link)
-    return Object(None, "?output", (), {}, site.module, site.node, {"logits": logits})
+    outputs = {"logits": logits}
+    if "labels" in site.kwargs and rank == 3:
+        given = Link("the model's output has its loss, in nats", site.module, site.node)
+        outputs["loss"] = Tensor(Kind.LOSS, trail=given, marks=frozenset({"averaged", "in nats"}))
+    return Object(None, "?output", (), {}, site.module, site.node, outputs)

@@ -86,6 +86,8 @@ It is not reported, and neither are cosine similarities that a temperature scale
 def check(event: LossCall, seen: Seen) -> Verdict | None:
     """ReLU, tanh or a narrow clamp → a loss of logits."""
     x, loss = event.prediction, event.loss
+    if isinstance(x, Tensor) and x.kind is Kind.LOG_SOFTMAX and loss.takes == "log_probs" and "of ReLU" in x.marks:
+        return Verdict(f"{loss.name} gets the log_softmax of what a ReLU cut off: no class can be unlikely", x.trail)
     if loss.takes != "logits" or not isinstance(x, Tensor) or x.kind not in (Kind.RELU, Kind.CLIPPED):
         return None
     what = (

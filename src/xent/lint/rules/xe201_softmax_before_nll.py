@@ -84,6 +84,7 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         or loss.family != "softmax"
         or not isinstance(x, Tensor)
         or x.kind not in PROBABILITIES
+        or event in seen.complemented  # 1 − p, written so
     ):
         return None
     return Verdict(

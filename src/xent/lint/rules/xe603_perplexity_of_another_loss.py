@@ -71,12 +71,16 @@ def perplexity(tokens):
 def check(event: Exponential, seen: Seen) -> Verdict | None:
     """A perplexity of a loss that is no plain negative log-likelihood, or to the wrong base."""
     loss = event.loss
-    if "negated" in loss.marks or loss.call is None or loss.call.loss.family != "softmax":
+    if "negated" in loss.marks:
+        return None
+    if (loss.call is None or loss.call.loss.family != "softmax") and "in nats" not in loss.marks:
         return None
     bits, natural = "in bits" in loss.marks, math.isclose(event.base, math.e)
     if bits == natural:
         unit, base = ("bits", "2") if bits else ("nats", "e")
         return Verdict(f"the loss is in {unit}: its perplexity is {base} to the loss", loss.trail)
+    if loss.call is None:
+        return None
     smoothing = constant(loss.call.options.get("label_smoothing"))
     if isinstance(smoothing, int | float) and smoothing > 0:
         return Verdict(
