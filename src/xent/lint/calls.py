@@ -63,12 +63,21 @@ class Calls(Objects):
         if isinstance(function, Partial):
             return self._call_partial(function, args, kwargs, node)
         if isinstance(function, Choice):
-            found = [self.call(option, args, kwargs, node) for option in function.options]
+            found = [self.call(option, args, kwargs, node) for option in self._open(function)]
             value = found[0]
             for other in found[1:]:
                 value = join(value, other)
             return value
         return UNKNOWN
+
+    def _open(self, choice: Choice) -> tuple[Value, ...]:
+        """Return the options that the arms which run leave open: the test that chose may be one of theirs."""
+        if choice.test is not None and self.assumed:
+            text = ast.dump(choice.test)
+            for test, held_true in self.assumed:
+                if ast.dump(test) == text:
+                    return choice.options[:1] if held_true else choice.options[1:]
+        return choice.options
 
     def _call_object(self, this: Object, args: Sequence[Value], kwargs: dict[str, Value], node: ast.AST) -> Value:
         if this.cls is None:

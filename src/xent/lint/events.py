@@ -88,6 +88,7 @@ class Threshold(Event):
     value: Tensor
     at: float
     rounded: bool = False
+    symbol: Value | None = None  # where nothing is known of the value: itself, for what else is done with it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

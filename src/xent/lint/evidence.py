@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from xent.lint.events import Backward, Complement, Event, LossCall, Threshold
-from xent.lint.values import Kind, Tensor
+from xent.lint.values import Kind, Tensor, Value
 
 
 class Seen:
@@ -16,6 +16,7 @@ class Seen:
         self.logits_of: dict[ast.AST, LossCall] = {}
         self.differentiated: set[LossCall] = set()
         self.called: set[ast.AST] = set()  # where losses are made that are called
+        self.logits: dict[Value, LossCall] = {}  # predictions of which only this is known
         self.complemented: set[LossCall] = set()
         self.thresholded: dict[ast.AST, Threshold] = {}
         self.add(events)
@@ -25,6 +26,8 @@ class Seen:
         for event in events:
             if isinstance(event, LossCall) and event.maker is not None and not event.made:
                 self.called.add(event.maker.node)
+            if isinstance(event, LossCall) and event.loss.takes == "logits":
+                self.logits.setdefault(event.prediction, event)
             if isinstance(event, LossCall) and event.loss.takes == "logits" and isinstance(event.prediction, Tensor):
                 if event.prediction.origin is not None and event.prediction.kind is Kind.LOGITS:
                     self.logits_of.setdefault(event.prediction.origin, event)

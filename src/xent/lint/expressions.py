@@ -14,6 +14,7 @@ from xent.lint.machine import Exhausted
 from xent.lint.values import (
     NONE,
     UNKNOWN,
+    Choice,
     Class,
     Const,
     External,
@@ -29,6 +30,7 @@ from xent.lint.values import (
     Unknown,
     Value,
     constant,
+    held,
     join,
     known,
     seq,
@@ -102,17 +104,20 @@ class Expressions(Arithmetic):
     def _learn(self, node: ast.Call, call: LossCall) -> None:
         """Take it from a loss of logits that a name which nothing is known of holds logits."""
         loss = call.loss
-        if loss.takes != "logits" or not isinstance(call.prediction, Unknown) or loss.prediction not in loss.parameters:
+        if loss.takes != "logits" or loss.prediction not in loss.parameters:
+            return
+        if not isinstance(x := call.prediction, Unknown | Tensor) or (isinstance(x, Tensor) and x.kind is not Kind.ANY):
             return
         position = loss.parameters.index(loss.prediction)
         given = node.args[position] if position < len(node.args) else None
         for keyword in node.keywords:
             if keyword.arg == loss.prediction:
                 given = keyword.value
-        if isinstance(given, ast.Name) and self.lookup(given.id) is call.prediction:
+        if isinstance(given, ast.Name) and self.lookup(given.id) is x:
             link = Link(f"{loss.name} takes logits", self.module, node)
             marks = frozenset({"decision"} if loss.family == "sigmoid" else ())
-            self.assign(given.id, Tensor(Kind.LOGITS, origin=node, trail=link, marks=marks))
+            tensor = x if isinstance(x, Tensor) else Tensor(Kind.ANY)
+            self.assign(given.id, tensor.but(kind=Kind.LOGITS, origin=node, trail=link, marks=tensor.marks | marks))
 
     def _lambda(self, node: ast.Lambda) -> Value:
         return Function(node, self.module, self.frame.scope)
@@ -158,8 +163,11 @@ class Expressions(Arithmetic):
             found.append(self.evaluate(branch))
             return True
 
-        self.arms([lambda: arm(node.body), lambda: arm(node.orelse)])
-        return join(*found)
+        self.arms([lambda: arm(node.body), lambda: arm(node.orelse)], node.test)
+        value = join(*found)
+        return (
+            Choice(value.options, node.test) if isinstance(value, Choice) and value.options == tuple(found) else value
+        )
 
     def _bool(self, node: ast.BoolOp) -> Value:
         for position, each in enumerate(node.values):
@@ -207,8 +215,11 @@ class Expressions(Arithmetic):
             for value, other in ((left, right), (right, left)):
                 number = constant(other)
                 if isinstance(value, Tensor) and isinstance(number, int | float):
-                    self.emit(Threshold(self.module, node, value, float(number)))
+                    symbol = value if value.kind is Kind.ANY else None
+                    self.emit(Threshold(self.module, node, value, float(number), symbol=symbol))
                     return Tensor(Kind.ANY, rank=value.rank, classes=value.classes, marks=value.marks | {"thresholded"})
+                if isinstance(value, Unknown) and value.name and number == 0.5:
+                    self.emit(Threshold(self.module, node, Tensor(Kind.ANY), 0.5, False, value))
         if isinstance(operator, ast.Eq):
             meet_shapes(self.site(node), left, right)
         if isinstance(operator, ast.Is | ast.IsNot) and isinstance(right, Const) and right.value is None:
@@ -255,12 +266,12 @@ class Expressions(Arithmetic):
             return self.item(base, key)
         if isinstance(base, Object):
             if base.name == "?encoding" and constant(key) in base.attrs:
-                found: Value = base.attrs[constant(key)]
-                return found
+                return held(base.attrs, constant(key))
             if base.name == "?output":
                 name = constant(key)
                 place = {0: "loss" if "loss" in base.attrs else "logits", 1: "logits" if "loss" in base.attrs else ""}
-                return base.attrs.get(place.get(name, name), UNKNOWN)
+                part = place.get(name, name)
+                return held(base.attrs, part) if part in base.attrs else UNKNOWN
             return self.item(base, key)
         return UNKNOWN
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from xent.lint.events import Event
 from xent.lint.project import Module, Tree
-from xent.lint.values import UNKNOWN, Class, Deferred, Function, Object, Scope, Store, Value, join
+from xent.lint.values import UNKNOWN, Choice, Class, Deferred, Function, Object, Scope, Store, Value, join
 
 #: Calls within calls, steps for a file, and steps for a call by its depth: programs end, but not always soon.
 DEPTH = 14
@@ -67,6 +67,7 @@ class Machine(ABC):
         self.steps = 0
         self.evaluated: set[ast.AST] = set()
         self.instances: list[Object] = []
+        self.assumed: list[tuple[ast.expr, bool]] = []  # the tests of the arms that run, and whether they held
 
     @abstractmethod
     def evaluate(self, node: ast.expr) -> Value:
@@ -126,12 +127,21 @@ class Machine(ABC):
                 store[key] = old
         return final
 
-    def arms(self, arms: Sequence[Callable[[], bool]]) -> bool:
-        """Run each arm from the same state and join what they leave; an arm says whether the flow comes out of it."""
+    def arms(self, arms: Sequence[Callable[[], bool]], test: ast.expr | None = None) -> bool:
+        """Run each arm from the same state and join what they leave; an arm says whether the flow comes out of it.
+
+        Of two arms a test may say which is taken: the first where it holds.
+        """
         ends = []
-        for arm in arms:
+        for position, arm in enumerate(arms):
             mark = len(self.journal)
-            flows = arm()
+            if test is not None:
+                self.assumed.append((test, position == 0))
+            try:
+                flows = arm()
+            finally:
+                if test is not None:
+                    self.assumed.pop()
             changes = self.undo(mark)
             if flows:
                 ends.append(changes)
@@ -139,11 +149,11 @@ class Machine(ABC):
         places = {place: (store, key) for end in ends for place, (store, key, _) in end.items()}
         for place, (store, key) in places.items():
             found = [end[place][2] if place in end else store.get(key, MISSING) for end in ends]
-            self._settle(store, key, [value for value in found if value is not MISSING])
+            self._settle(store, key, [value for value in found if value is not MISSING], test)
         self.effects = effects
         return bool(ends)
 
-    def _settle(self, store: Store, key: Any, found: list[Any]) -> None:
+    def _settle(self, store: Store, key: Any, found: list[Any], test: ast.expr | None) -> None:
         if not found:
             return
         value = found[0]
@@ -154,6 +164,8 @@ class Machine(ABC):
                 value = _items(value, other)
                 if key == "items":
                     self.write(store, "exact", False)
+        if isinstance(value, Choice) and test is not None and value.options == tuple(found):
+            value = Choice(value.options, test)
         self.write(store, key, value)
 
     def tick(self) -> None:

@@ -217,7 +217,7 @@ class Statements(Expressions):
             test = True
         if test is not None:
             return self.body(node.body if test else node.orelse)
-        return self.arms([lambda: self.body(node.body), lambda: self.body(node.orelse)])
+        return self.arms([lambda: self.body(node.body), lambda: self.body(node.orelse)], node.test)
 
     def _while(self, node: ast.While) -> bool:
         self.evaluate(node.test)

@@ -184,9 +184,10 @@ class Partial(Value):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice(Value):
-    """One of several callables, none of which is a tensor."""
+    """One of several callables, none of which is a tensor; of two, the first where ``test`` held."""
 
     options: tuple[Value, ...]
+    test: ast.expr | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from xent.lint.events import Threshold
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
-from xent.lint.values import Kind
+from xent.lint.values import Kind, Link
 
 RULE = Rule(
     code="XE308",
@@ -66,6 +66,13 @@ def predict(features):
 def check(event: Threshold, seen: Seen) -> Verdict | None:
     """Logits > 0.5."""
     x = event.value
+    takes = seen.logits.get(event.symbol) if event.symbol is not None else None
+    if takes is not None and takes.loss.family == "sigmoid":
+        return Verdict(
+            f"0.5 is the threshold of a probability; {takes.loss.name} takes these as logits, of which 0.5 means p = .622: "
+            "compare with 0",
+            Link(f"{takes.loss.name} takes logits", takes.module, takes.node),
+        )
     if x.kind is not Kind.LOGITS or event.at != 0.5 or event.rounded:
         return None
     if "decision" not in x.marks and not (

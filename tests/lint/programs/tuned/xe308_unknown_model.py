@@ -13,3 +13,19 @@ def run_epoch(model, loader, optimizer):
         optimizer.step()
         right += ((out > 0.5) == y).sum().item()  # expect: XE308
     return right
+
+
+def metrics_first(model, loader):
+    for x, y in loader:
+        out = model(x).squeeze()
+        accuracy = ((out > 0.5) == y).float().mean()  # expect: XE308
+        loss = criterion(out, y.float())
+        loss.backward()
+        print(accuracy)
+
+
+def symbol(model, x, y):
+    out = model(x)
+    accuracy = ((out > 0.5) == y).float().mean()  # expect: XE308
+    criterion(out, y.float()).backward()
+    return accuracy

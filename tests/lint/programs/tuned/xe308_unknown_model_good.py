@@ -23,3 +23,11 @@ def other(model, loader, has_logits):
         out = model(x)
         right += ((out > 0.5) == y).sum().item()
     return right
+
+
+def reassigned(model, x, y):
+    out = model.probability(x)
+    accuracy = ((out > 0.5) == y).float().mean()
+    out = model(x)
+    with_logits(out, y.float()).backward()
+    return accuracy
