@@ -24,6 +24,8 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = "xent"
+html_static_path = ["_static"]
+html_css_files = ["xent.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -57,13 +59,13 @@ class LossesTable(SphinxDirective):
 
 def write_rules(app: Sphinx) -> None:
     """Write a page for each rule of the linter and a table of them, from the rules themselves."""
-    fence = "```{code-block} python\n"  # the pages' own examples are run, these programs are the linter's to read
+    fence = "```{code-block} py\n"  # the pages' own examples are run, these programs are the linter's to read
     pages = {f"{code}.md": as_markdown(rule).replace("```python\n", fence) for code, rule in catalogue().items()}
     contents = "\n".join(catalogue())
     pages["index.md"] = (
         "# Rules of the linter\n\nCodes are stable for ever. `xent rule CODE` prints a page in the terminal; "
         "[how to select and silence them](../../guide/lint.md#which-rules).\n\n"
-        f"{list_as_markdown('{code}.md')}\n```{{toctree}}\n:hidden:\n:maxdepth: 1\n{contents}\n```\n"
+        f":::{{container}} rules\n{list_as_markdown('{code}.md')}:::\n\n```{{toctree}}\n:hidden:\n:maxdepth: 1\n{contents}\n```\n"
     )
     folder = Path(app.srcdir, "reference", "rules")
     folder.mkdir(exist_ok=True)

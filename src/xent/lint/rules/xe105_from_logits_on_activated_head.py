@@ -9,7 +9,7 @@ RULE = Rule(
     code="XE105",
     name="from-logits-on-activated-head",
     severity="error",
-    finds="A Keras loss with from_logits=True is given a model that ends in a softmax or a sigmoid.",
+    finds="A Keras loss with `from_logits=True` is given a model that ends in a softmax or a sigmoid.",
     why="""\
 `from_logits=True` makes the loss apply the activation, and the model has applied it already. With 10 classes the loss
 cannot fall below ln(e + 9) − 1 = 1.461 nats, and the gradient passes through two softmaxes. With a sigmoid the loss

@@ -9,7 +9,7 @@ RULE = Rule(
     code="XE203",
     name="from-logits-false-on-linear-head",
     severity="error",
-    finds="A Keras cross-entropy with from_logits=False, which is the default, is given a model that ends without an "
+    finds="A Keras cross-entropy with `from_logits=False`, which is the default, is given a model that ends without an "
     "activation.",
     why="""\
 Keras takes the logits for probabilities and clips them to [1e-7, 1 − 1e-7]. In a binary loss every logit below 0 counts

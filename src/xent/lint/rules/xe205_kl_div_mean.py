@@ -9,7 +9,7 @@ RULE = Rule(
     code="XE205",
     name="kl-div-mean",
     severity="warning",
-    finds='KLDivLoss has reduction="mean", which is the default and divides by the number of elements, not of rows.',
+    finds='KLDivLoss has `reduction="mean"`, which is the default and divides by the number of elements, not of rows.',
     why="""\
 A divergence is a sum over the classes. `"mean"` divides the sum over all N·K elements by N·K, so that the loss and its
 gradient are K times smaller than the mean divergence of a row: 10 times with 10 classes, 1,000 times with 1,000.

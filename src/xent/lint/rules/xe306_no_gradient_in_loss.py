@@ -9,8 +9,8 @@ RULE = Rule(
     code="XE306",
     name="no-gradient-in-loss",
     severity="error",
-    finds="The prediction passes through argmax, detach, .data, .item() or .numpy() on its way into a loss that is "
-    "backpropagated.",
+    finds="The prediction passes through `argmax`, `detach`, `.data`, `.item()` or `.numpy()` on its way into a loss "
+    "that is backpropagated.",
     why="""\
 `argmax` is a step function: its derivative is 0 wherever it exists, and PyTorch gives it none. `.detach()`, `.data`,
 `.item()` and `.numpy()` cut the value out of the graph by design. Nothing before them is trained by this loss: the
