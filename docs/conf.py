@@ -65,7 +65,8 @@ def write_rules(app: Sphinx) -> None:
     pages["index.md"] = (
         "# Rules of the linter\n\nCodes are stable for ever. `xent rule CODE` prints a page in the terminal; "
         "[how to select and silence them](../../guide/lint.md#which-rules).\n\n"
-        f":::{{container}} rules\n{list_as_markdown('{code}.md')}:::\n\n```{{toctree}}\n:hidden:\n:maxdepth: 1\n{contents}\n```\n"
+        f":::{{container}} rules\n{list_as_markdown('{code}.md')}:::\n\n"
+        f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n{contents}\n```\n"
     )
     folder = Path(app.srcdir, "reference", "rules")
     folder.mkdir(exist_ok=True)
