@@ -114,6 +114,13 @@ class Complement(Event):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Revived(Event):
+    """A loss is told by hand that it requires a gradient; ``loss`` is None where only its name says what it is."""
+
+    loss: Tensor | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Divided(Event):
     """A value is divided by a temperature that it was divided by before."""
 

@@ -82,6 +82,8 @@ class Statements(Expressions):
             self.assign(target.id, _symbol(value, target.id))
         elif isinstance(target, ast.Attribute):
             base = self.evaluate(target.value)
+            if target.attr == "requires_grad" and constant(value) is True:
+                torch.revive(self, target.value, base, node or target)
             if isinstance(base, Object):
                 self.ready(base)
                 self.write(base.attrs, target.attr, value)

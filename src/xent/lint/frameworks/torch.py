@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 
-from xent.lint.events import Loss
+from xent.lint.events import Loss, Revived
 from xent.lint.frameworks import tensors
 from xent.lint.frameworks.losses import call_loss, named
 from xent.lint.frameworks.site import Site, as_tensor
@@ -17,6 +18,7 @@ from xent.lint.values import (
     Kind,
     Link,
     Mapping,
+    Method,
     Object,
     Seq,
     Tensor,
@@ -155,8 +157,32 @@ def _linear(site: Site) -> Value:
     )
 
 
+def revive(machine: Machine, named: ast.expr, value: Value, node: ast.AST) -> None:
+    """Tell the rules of ``loss.requires_grad = True``: a loss has it already, unless its graph was cut."""
+    if isinstance(value, Tensor) and value.kind is Kind.LOSS:
+        machine.emit(Revived(machine.module, node, value))
+    elif isinstance(value, Unknown | Method | Tensor):
+        text = ast.unparse(named)
+        if _LOSS_NAME.search(text) and f"{text}.backward(" in machine.module.text:
+            machine.emit(Revived(machine.module, node, None))
+
+
+_LOSS_NAME = re.compile(r"(?:^|[._])(?:\w*_)?(?:loss|\w+loss)(?:_?\w{1,2})?$", re.I)
+
+
+def _renewed(site: Site) -> None:
+    if site.constant(-1, "requires_grad") is True and isinstance(site.node, ast.Call) and site.node.args:
+        revive(site.machine, site.node.args[0], site.get(0, "data") or UNKNOWN, site.node)
+
+
+def _variable(site: Site) -> Value:
+    _renewed(site)
+    return site.get(0, "data") or UNKNOWN
+
+
 def _tensor(site: Site) -> Value:
     """``torch.tensor([...])``: numbers that stand in the program."""
+    _renewed(site)
     given = site.get(0, "data")
     if isinstance(given, Tensor):
         return tensors.detach(site, given) if given.origin is not None and given.kind is not Kind.INDEX else given
@@ -190,7 +216,7 @@ FUNCTIONS: dict[str, Callable[[Site], Value]] = {
     **{f"torch.{name}": _filled for name in ("zeros", "ones", "rand", "randn", "empty")},
     **{f"{top}.{name}": _filled for name in ("zeros", "ones") for top in ("numpy", "jax.numpy")},
     "torch.zeros_like": _zeros_like,
-    "torch.autograd.Variable": lambda site: site.get(0, "data") or UNKNOWN,
+    "torch.autograd.Variable": _variable,
     "torch.softmax": _activation("softmax", 1),
     "torch.nn.functional.softmax": _activation("softmax", 1),
     "torch.special.softmax": _activation("softmax", 1),

@@ -1,9 +1,9 @@
 """XE306: argmax or detach between the prediction and the loss that is backpropagated."""
 
-from xent.lint.events import Backward, LossCall
+from xent.lint.events import Backward, LossCall, Revived
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
-from xent.lint.values import Kind, Tensor
+from xent.lint.values import Kind, Link, Tensor
 
 RULE = Rule(
     code="XE306",
@@ -97,3 +97,15 @@ def of_argmax(event: Backward, seen: Seen) -> Verdict | None:
         return None
     message = "the loss stands on indices of an argmax, which have no gradient: nothing is learned"
     return Verdict(message, loss.detached, node=loss.trail.node, module=loss.trail.module)
+
+
+@RULE.on(Revived)
+def revived(event: Revived, seen: Seen) -> Verdict | None:
+    """Report a loss that requires a gradient only because it was told so."""
+    call = event.loss.call if event.loss is not None else None
+    message = (
+        "requires_grad is set on the loss by hand, and is missing only where its graph was cut: nothing is learned"
+    )
+    if call is None:
+        return Verdict(message)
+    return Verdict(message, Link("requires_grad is set", event.module, event.node), call.node, call.module)
