@@ -9,6 +9,7 @@ from xent.lint.frameworks import datasets, libraries
 from xent.lint.machine import Frame, Machine
 from xent.lint.values import (
     UNKNOWN,
+    Choice,
     Class,
     Const,
     External,
@@ -66,7 +67,19 @@ class Objects(Machine):
             return base.store[name] if isinstance(base.store[name], Value) else Method(base, name)
         if isinstance(base, Function | Partial) and name == "__call__":
             return base
+        if isinstance(base, Choice):
+            return self._of_each(base, name, node)
         return Method(base, name)
+
+    def _of_each(self, base: Choice, name: str, node: ast.AST) -> Value:
+        """Return an attribute of one of several objects: what they have in common, or the method of each."""
+        found = [self.attribute(option, name, node) for option in base.options]
+        if all(isinstance(each, Function | Method) for each in found):
+            return Choice(tuple(found), base.test)
+        value = found[0]
+        for other in found[1:]:
+            value = join(value, other)
+        return value
 
     def _of_module(self, base: ModuleRef, name: str) -> Value:
         value = self.in_module(base.module, name)

@@ -127,7 +127,7 @@ class Module:
 
     @cached_property
     def _loss_lines(self) -> list[int]:
-        return relevance.LOSS.lines(self._lower)
+        return relevance.losses(self._lower)
 
     @cached_property
     def _lower(self) -> str:

@@ -42,9 +42,9 @@ class Sign(NamedTuple):
     words: tuple[str, ...]
     pattern: re.Pattern[str]
 
-    def lines(self, text: str) -> list[int]:
-        """Return the numbers of the lines that have it."""
-        starts = set()
+    def found(self, text: str) -> dict[int, re.Match[str]]:
+        """Return what matches first in each line that has it, by where the line starts."""
+        found = {}
         for word in self.words:
             at = text.find(word)
             while at >= 0:
@@ -52,15 +52,19 @@ class Sign(NamedTuple):
                 end = text.find("\n", at)
                 if end < 0:
                     end = len(text)
-                if start not in starts and self.pattern.search(text, start, end):
-                    starts.add(start)
+                if start not in found and (match := self.pattern.search(text, start, end)):
+                    found[start] = match
                 at = text.find(word, end)
-        found, number, before = [], 1, 0
-        for start in sorted(starts):
+        return found
+
+    def lines(self, text: str) -> list[int]:
+        """Return the numbers of the lines that have it."""
+        numbers, number, before = [], 1, 0
+        for start in sorted(self.found(text)):
             number += text.count("\n", before, start)
             before = start
-            found.append(number)
-        return found
+            numbers.append(number)
+        return numbers
 
 
 #: A loss is called, or handed over.
@@ -75,6 +79,8 @@ LOSS = Sign(
         r"|(?<!\bre)(?<!\btorch)\.compile\s*\(|neuralnet|trainer\s*\(|\]\((?:\s*$|[^\n]*,)"
     ),
 )
+#: A loss is given a name.
+_NAMED = Sign(("loss", "entropy"), re.compile(r"(?:^|[\s.])(\w+)\s*=(?!=)[^\n]*(?:loss|entropy)\w*\s*\("))
 #: Something that runs a training is called.
 _DRIVER = Sign(
     ("train", "fit", "run", "evaluat", "valid", "test", "main(", "predict"),
@@ -126,7 +132,8 @@ def telling(text: str) -> bool:
 
 def lines(text: str) -> list[int]:
     """Return the lines of a file that a finding in a function needs one of."""
-    found = {line for sign in (LOSS, _DRIVER, _THRESHOLD, _REST) for line in sign.lines(text)}
+    found = {line for sign in (_DRIVER, _THRESHOLD, _REST) for line in sign.lines(text)}
+    found.update(losses(text))
     if len(divided := _TEMPERATURE.lines(text)) > 1:
         found.update(divided)
     if any(word in text for word in _NEAR):
@@ -134,6 +141,13 @@ def lines(text: str) -> list[int]:
     if _BARE_SOFTMAX.lines(text) or _LARGEST.search(text):
         found.update(_SOFTMAX.lines(text))
     return sorted(found)
+
+
+def losses(text: str) -> list[int]:
+    """Return the lines on which a loss may be called: by a telling name, or by one that the file gives to a loss."""
+    names = {match[1] for match in _NAMED.found(text).values()}
+    found = set(LOSS.lines(text))
+    return sorted(found.union(calls(names, text)) if names else found)
 
 
 def calls(names: Iterable[str], text: str) -> list[int]:
