@@ -205,6 +205,7 @@ class Calls(Objects):
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body)
             self.body(function.node.body)
+            self._inner(function)
             returned = self.frame.returned
         finally:
             self.frames.pop()
@@ -214,6 +215,13 @@ class Calls(Objects):
         for other in returned[1:]:
             value = join(value, self._returned(function, *other))
         return value
+
+    def _inner(self, function: Function) -> None:
+        """Evaluate the functions within one that it only hands on: an optimiser's closure, a hook."""
+        for value in list(self.frame.scope.names.values()):
+            if isinstance(value, Function) and value.scope is self.frame.scope and value.node not in self.evaluated:
+                if not isinstance(value.node, ast.Lambda) and function.module.losses(value.node):
+                    self.run(value, (), {}, value.node)
 
     def body(self, statements: Sequence[ast.stmt]) -> bool:
         """Run statements; whether the flow comes out at their end."""

@@ -80,7 +80,7 @@ LOSS = Sign(
     ),
 )
 #: A loss is given a name.
-_NAMED = Sign(("loss", "entropy"), re.compile(r"(?:^|[\s.])(\w+)\s*=(?!=)[^\n]*(?:loss|entropy)\w*\s*\("))
+_NAMED = Sign(("loss", "entropy"), re.compile(r"\b(\w+)\s*=(?!=)[^\n]*(?:loss|entropy)\w*\s*\("))
 #: Something that runs a training is called.
 _DRIVER = Sign(
     ("train", "fit", "run", "evaluat", "valid", "test", "main(", "predict"),
