@@ -83,7 +83,9 @@ class Statements(Expressions):
         elif isinstance(target, ast.Attribute):
             base = self.evaluate(target.value)
             if target.attr == "requires_grad" and constant(value) is True:
-                torch.revive(self, target.value, base, node or target)
+                base = torch.revive(self, target.value, base, node or target)
+                if isinstance(target.value, ast.Name):
+                    self.assign(target.value.id, base)
             if isinstance(base, Object):
                 self.ready(base)
                 self.write(base.attrs, target.attr, value)

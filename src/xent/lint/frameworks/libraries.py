@@ -265,7 +265,7 @@ def method(site: Site, base: Value, name: str) -> Value:
         return _sequence_method(site, base, name)
     if name == "requires_grad_" and isinstance(site.node, ast.Call) and isinstance(site.node.func, ast.Attribute):
         if site.constant(0, "requires_grad") in (None, True):
-            torch.revive(site.machine, site.node.func.value, base, site.node)
+            return torch.revive(site.machine, site.node.func.value, base, site.node)
         return base
     if isinstance(base, Tensor | Unknown | Method):
         return tensors.method(site, base if not isinstance(base, Method) else UNKNOWN, name)

@@ -23,8 +23,7 @@ LOSSES: dict[str, Loss] = {
 
 def _softmax(name: str) -> Callable[[Site], Value]:
     def apply(site: Site) -> Value:
-        axis = site.get(1, "axis")
-        return tensors.activate(site, name, site.get(0, "x"), site.integer(1, "axis"), axis is not None)
+        return tensors.activate(site, name, site.get(0, "x"), site.integer(1, "axis"))
 
     return apply
 

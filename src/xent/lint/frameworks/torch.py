@@ -157,17 +157,26 @@ def _linear(site: Site) -> Value:
     )
 
 
-def revive(machine: Machine, named: ast.expr, value: Value, node: ast.AST) -> None:
-    """Tell the rules of ``loss.requires_grad = True``: a loss has it already, unless its graph was cut."""
+def revive(machine: Machine, named: ast.expr, value: Value, node: ast.AST) -> Value:
+    """Tell the rules of ``loss.requires_grad = True``: a loss has it already, unless its graph was cut.
+
+    Return what the value is now: a leaf of which the gradient is wanted, if the file reads one.
+    """
     if isinstance(value, Tensor) and value.kind is Kind.LOSS:
         machine.emit(Revived(machine.module, node, value))
     elif isinstance(value, Unknown | Method | Tensor):
         text = ast.unparse(named)
         if _LOSS_NAME.search(text) and f"{text}.backward(" in machine.module.text:
             machine.emit(Revived(machine.module, node, None))
+    if isinstance(value, Tensor) and value.kind is not Kind.LOSS and _READS_GRADIENT.search(machine.module.text):
+        return value.but(detached=None)
+    return value
 
 
 _LOSS_NAME = re.compile(r"(?:^|[._])(?:\w*_)?(?:loss|\w+loss)(?:_?\w{1,2})?$", re.I)
+
+
+_READS_GRADIENT = re.compile(r"\w\.grad\b(?!\s*=)|autograd\.grad\(")
 
 
 def _renewed(site: Site) -> None:

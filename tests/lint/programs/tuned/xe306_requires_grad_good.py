@@ -29,3 +29,16 @@ def report(model, x, y):
         loss = criterion(model(x), y)
     loss.requires_grad = False
     return loss.item()
+
+
+def chunked(head, hidden, y):
+    leaf = hidden.detach().requires_grad_()
+    criterion(head(leaf), y).backward()
+    hidden.backward(leaf.grad)
+
+
+def chunked_by_attribute(hidden, y):
+    logits = nn.functional.linear(hidden, torch.zeros(3, 4)).detach()
+    logits.requires_grad = True
+    criterion(logits, y).backward()
+    return logits.grad
