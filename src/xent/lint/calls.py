@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from xent.lint.events import Backward
+from xent.lint.events import Backward, Returned
 from xent.lint.frameworks import datasets, libraries
 from xent.lint.frameworks.site import Site
 from xent.lint.machine import DEPTH, STEPS_ELSEWHERE, STEPS_OF_CALL, Exhausted, Frame
@@ -161,11 +161,13 @@ class Calls(Objects):
         if key is not None and key in self.memo:
             value, events = self.memo[key]
             self.events.extend(events)
-            return value
-        effects, cut, start = self.effects, self.cut, len(self.events)
-        value = self._within_steps(function, args, kwargs)
-        if key is not None and effects == self.effects and cut == self.cut and sign(value) is not None:
-            self.memo[key] = value, tuple(self.events[start:])
+        else:
+            effects, cut, start = self.effects, self.cut, len(self.events)
+            value = self._within_steps(function, args, kwargs)
+            if key is not None and effects == self.effects and cut == self.cut and sign(value) is not None:
+                self.memo[key] = value, tuple(self.events[start:])
+        if isinstance(value, Tensor) and value.made is not None and isinstance(node, ast.Call):
+            self.emit(Returned(self.module, node, value.made, function.node))
         return value
 
     def _within_steps(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
@@ -325,6 +327,7 @@ def sign(value: Value) -> object:
             value.origin,
             value.softened,
             value.of,
+            value.made,
             value.marks,
         )
         links = (value.detached is None, value.tempered is None, value.call)

@@ -9,7 +9,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xent.lint.values import Link, Object, Tensor, Value
+from xent.lint.values import Link, Made, Object, Tensor, Value
 
 if TYPE_CHECKING:
     from xent.lint.project import Module
@@ -65,6 +65,14 @@ class Activation(Event):
     axis: int | None
     axis_said: bool
     result: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Returned(Event):
+    """A function gives to a call what an activation gave: ``function`` is its definition."""
+
+    made: Made
+    function: ast.AST
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,10 +19,13 @@ class Seen:
         self.logits: dict[Value, LossCall] = {}  # predictions of which only this is known
         self.complemented: set[LossCall] = set()
         self.thresholded: dict[ast.AST, Threshold] = {}
+        self.events: list[Event] = []
         self.add(events)
 
     def add(self, events: Iterable[Event]) -> None:
         """Take in more."""
+        events = list(events)
+        self.events += events
         for event in events:
             if isinstance(event, LossCall) and event.maker is not None and not event.made:
                 self.called.add(event.maker.node)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from xent.lint import relevance
 from xent.lint.finding import Place, SourceProblem
+from xent.lint.names import bound_by_imports
 from xent.lint.source import Source, parse
 from xent.lint.values import Scope
 
@@ -80,6 +81,22 @@ class Module:
         while os.path.isfile(os.path.join(folder, "__init__.py")):
             folder, found = os.path.split(folder)
         return found
+
+    @cached_property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """The node that each node is part of."""
+        return {child: above for above in ast.walk(self.tree) for child in ast.iter_child_nodes(above)}
+
+    def scope_of(self, node: ast.AST) -> ast.AST:
+        """Return the function, or the whole file, whose body a node stands in."""
+        while not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module):
+            node = self.parents[node]
+        return node
+
+    @cached_property
+    def imported(self) -> dict[str, str]:
+        """What the imports bind, as dotted names; a name that is bound in two ways is empty text."""
+        return bound_by_imports(self.tree)
 
     @cached_property
     def functions(self) -> frozenset[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -54,6 +54,17 @@ class Link:
     before: Link | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The call of an activation, and how it is called: a function, a method, or a layer, which ``layer`` makes."""
+
+    module: Module
+    node: ast.AST
+    kind: Kind
+    how: str
+    layer: ast.AST | None = None
+
+
 class Value:
     """Base of all; by itself: nothing is known."""
 
@@ -243,6 +254,7 @@ class Tensor(Value):
     scrambled: Link | None = None  # a view put the name of the class axis where its numbers are not
     softened: bool = False  # a small constant was added
     of: str = ""  # the expression that it was made of, where that matters
+    made: Made | None = None  # the activation that it comes from
     marks: frozenset[str] = frozenset()
 
     def but(self, **changes: Any) -> Tensor:
@@ -371,6 +383,7 @@ def _join_tensors(a: Tensor, b: Tensor) -> Value:
         tempered=a.tempered if b.tempered else None,
         softened=a.softened and b.softened,
         of=a.of if a.of == b.of else "",
+        made=a.made if a.made == b.made else None,
         marks=a.marks & b.marks,
     )
 

@@ -48,7 +48,8 @@ def _activation(name: str, default: int | None) -> Callable[[Site], Value]:
         if name in ("relu", "clip") and not isinstance(given, Tensor):
             return UNKNOWN
         axis = site.get(1, "axis")
-        return tensors.activate(site, name, given, site.integer(1, "axis") if axis is not None else default)
+        number = site.integer(1, "axis") if axis is not None else default
+        return tensors.activate(site, name, given, number, by="function")
 
     return apply
 

@@ -145,7 +145,7 @@ def _made(result: Value, layer: Object) -> Value:
 def _softmax_layer(site: Site, layer: Object) -> Value:
     axis = layer.argument(0, "axis")
     number = constant(axis) if axis is not None else -1
-    return _made(tensors.activate(site, "softmax", site.get(0, "inputs"), number, True, "Softmax"), layer)
+    return _made(tensors.activate(site, "softmax", site.get(0, "inputs"), number, True, "Softmax", layer), layer)
 
 
 def _relu_layer(site: Site, layer: Object) -> Value:
@@ -379,7 +379,7 @@ def _activation(name: str, axis_default: int | None) -> Callable[[Site], Value]:
             return UNKNOWN
         axis = site.get(1, "axis", "dim")
         number = site.integer(1, "axis", "dim") if axis is not None else axis_default
-        return tensors.activate(site, name, given, number)
+        return tensors.activate(site, name, given, number, by="function")
 
     return apply
 

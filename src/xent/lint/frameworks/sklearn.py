@@ -23,7 +23,7 @@ LOSSES: dict[str, Loss] = {
 
 def _softmax(name: str) -> Callable[[Site], Value]:
     def apply(site: Site) -> Value:
-        return tensors.activate(site, name, site.get(0, "x"), site.integer(1, "axis"))
+        return tensors.activate(site, name, site.get(0, "x"), site.integer(1, "axis"), by="function")
 
     return apply
 
@@ -31,7 +31,7 @@ def _softmax(name: str) -> Callable[[Site], Value]:
 FUNCTIONS: dict[str, Callable[[Site], Value]] = {
     "scipy.special.softmax": _softmax("softmax"),
     "scipy.special.log_softmax": _softmax("log_softmax"),
-    "scipy.special.expit": lambda site: tensors.activate(site, "sigmoid", site.get(0, "x")),
+    "scipy.special.expit": lambda site: tensors.activate(site, "sigmoid", site.get(0, "x"), by="function"),
     "sklearn.utils.extmath.softmax": lambda site: tensors.activate(site, "softmax", site.get(0, "X"), 1),
 }
 

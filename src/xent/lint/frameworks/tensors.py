@@ -14,6 +14,7 @@ from xent.lint.values import (
     UNKNOWN,
     Const,
     Kind,
+    Made,
     Object,
     Seq,
     Tensor,
@@ -36,9 +37,15 @@ _OF_ACTIVATION = {
 
 
 def activate(
-    site: Site, name: str, given: Value | None, axis: int | None = None, said: bool = True, how: str = ""
+    site: Site,
+    name: str,
+    given: Value | None,
+    axis: int | None = None,
+    said: bool = True,
+    how: str = "",
+    by: Object | str = "",
 ) -> Tensor:
-    """Apply an activation by its field name, and tell the rules."""
+    """Apply an activation by its field name, and tell the rules; ``by`` a function, a method or a layer."""
     x = as_tensor(given)
     kind = _OF_ACTIVATION[name]
     if kind is Kind.RELU and x.kind in (Kind.SOFTMAX, Kind.SIGMOID, Kind.RELU):
@@ -50,6 +57,7 @@ def activate(
         trail=site.link(f"{shown} gives {kind.value}", x.trail),
         softened=False,
         of="",
+        made=_made(site, kind, by) if by else None,
         call=None,
         marks=(x.marks & {"squeezed", "flat", "long sequence"})
         | _marks(x, given, axis)
@@ -59,6 +67,12 @@ def activate(
         Activation(site.module, site.node, name, given if given is not None else UNKNOWN, axis, said, result)
     )
     return result
+
+
+def _made(site: Site, kind: Kind, by: Object | str) -> Made | None:
+    if isinstance(by, str):
+        return Made(site.module, site.node, kind, by)
+    return Made(site.module, site.node, kind, "layer", by.node) if by.module is site.module else None
 
 
 _LABELS = re.compile(
@@ -479,13 +493,13 @@ def method(site: Site, base: Value, name: str) -> Value:
         axis = site.get(0, "dim", "axis")
         if axis is not None:
             number = site.integer(0, "dim", "axis")
-            return activate(site, name, base, number, True, f"{name}({number if number is not None else ''})")
+            shown = f"{name}({number if number is not None else ''})"
+            return activate(site, name, base, number, True, shown, "method")
         return UNKNOWN
     if name in ("sigmoid", "sigmoid_", "relu", "relu_", "logsigmoid") and not site.args:
         if isinstance(base, Tensor) or name.startswith("sigmoid"):
-            return activate(
-                site, {"sigmoid": "sigmoid", "logsigmoid": "log_sigmoid"}.get(name.rstrip("_"), "relu"), base
-            )
+            kept = {"sigmoid": "sigmoid", "logsigmoid": "log_sigmoid"}.get(name.rstrip("_"), "relu")
+            return activate(site, kept, base, by="method")
         return UNKNOWN
     if name == "tanh" and isinstance(base, Tensor):
         return activate(site, "clip", base, how="tanh")

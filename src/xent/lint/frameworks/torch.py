@@ -101,9 +101,9 @@ def _activation(name: str, axis_at: int | None = None) -> Callable[[Site], Value
     def apply(site: Site) -> Value:
         given = site.get(0, "input", "x")
         if axis_at is None:
-            return tensors.activate(site, name, given)
+            return tensors.activate(site, name, given, by="function")
         axis, said = _axis(site, axis_at)
-        return tensors.activate(site, name, given, axis, said)
+        return tensors.activate(site, name, given, axis, said, by="function")
 
     return apply
 
@@ -290,7 +290,7 @@ def _of_activation(name: str, axis_at: int | None = None) -> Callable[[Site, Obj
         given = site.get(0, "input")
         if name == "clip" and not isinstance(given, Tensor):
             return UNKNOWN
-        result = tensors.activate(site, name, given, axis, said, shown)
+        result = tensors.activate(site, name, given, axis, said, shown, layer)
         if layer.node is not site.node and result.trail is not None and result is not given:
             made = Link(f"{shown} is made", layer.module, layer.node, result.trail.before)
             result = result.but(trail=Link(result.trail.text, result.trail.module, result.trail.node, made))

@@ -3,7 +3,8 @@
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
-from xent.lint.values import PROBABILITIES, Tensor
+from xent.lint.rules._activations import activation_removed
+from xent.lint.values import PROBABILITIES, Kind, Tensor
 
 RULE = Rule(
     code="XE102",
@@ -85,5 +86,7 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
     if not isinstance(x, Tensor) or x.kind not in PROBABILITIES:
         return None
     return Verdict(
-        f"{loss.name} applies sigmoid itself, and gets {x.kind.value}: it cannot say less than .5 of any class", x.trail
+        f"{loss.name} applies sigmoid itself, and gets {x.kind.value}: it cannot say less than .5 of any class",
+        x.trail,
+        fix=activation_removed(event, seen, Kind.SIGMOID),
     )

@@ -3,6 +3,7 @@
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._activations import activation_removed
 from xent.lint.rules._words import floor
 from xent.lint.values import Kind, Tensor
 
@@ -68,4 +69,8 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     if not isinstance(x, Tensor) or x.kind is not Kind.SIGMOID:
         return None
-    return Verdict(f"{loss.name} applies softmax itself, and gets probabilities of a sigmoid{floor(x)}", x.trail)
+    return Verdict(
+        f"{loss.name} applies softmax itself, and gets probabilities of a sigmoid{floor(x)}",
+        x.trail,
+        fix=activation_removed(event, seen, Kind.SIGMOID),
+    )

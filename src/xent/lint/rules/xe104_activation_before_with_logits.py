@@ -3,7 +3,8 @@
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
-from xent.lint.values import PROBABILITIES, Tensor
+from xent.lint.rules._activations import activation_removed
+from xent.lint.values import PROBABILITIES, Kind, Tensor
 
 RULE = Rule(
     code="XE104",
@@ -72,6 +73,8 @@ def predict(params, features):
     ),
 )
 
+_OWN = {"softmax": Kind.SOFTMAX, "sigmoid": Kind.SIGMOID}
+
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
@@ -81,4 +84,8 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     if not isinstance(x, Tensor) or x.kind not in PROBABILITIES:
         return None
-    return Verdict(f"{loss.name} takes logits and applies {loss.family} itself, and gets {x.kind.value}", x.trail)
+    return Verdict(
+        f"{loss.name} takes logits and applies {loss.family} itself, and gets {x.kind.value}",
+        x.trail,
+        fix=activation_removed(event, seen, _OWN[loss.family]),
+    )

@@ -3,6 +3,7 @@
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._activations import idempotent_removed
 from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
@@ -63,5 +64,7 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
     ):
         return None
     return Verdict(
-        f"{loss.name} applies log_softmax itself: doing it before changes nothing but the time it takes", x.trail
+        f"{loss.name} applies log_softmax itself: doing it before changes nothing but the time it takes",
+        x.trail,
+        fix=idempotent_removed(event, seen),
     )

@@ -3,6 +3,7 @@
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._activations import logged
 from xent.lint.values import PROBABILITIES, Tensor
 
 RULE = Rule(
@@ -88,5 +89,7 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
     ):
         return None
     return Verdict(
-        f"{loss.name} takes log-probabilities and no logarithm itself, and gets {x.kind.value}: it trains −p", x.trail
+        f"{loss.name} takes log-probabilities and no logarithm itself, and gets {x.kind.value}: it trains −p",
+        x.trail,
+        fix=logged(event, seen),
     )

@@ -3,6 +3,7 @@
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._losses import always_gets, from_logits_set
 from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
@@ -75,4 +76,9 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     if not isinstance(x, Tensor) or x.kind not in _NOT_PROBABILITIES:
         return None
-    return Verdict(f"{loss.name} takes probabilities unless from_logits=True, and gets {x.kind.value}", x.trail)
+    fix = from_logits_set(event) if always_gets(event, seen, frozenset({Kind.LOGITS})) else None
+    return Verdict(
+        f"{loss.name} takes probabilities unless from_logits=True, and gets {x.kind.value}",
+        x.trail,
+        fix=fix if x.kind is Kind.LOGITS else None,
+    )

@@ -4,6 +4,7 @@ from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.frameworks.losses import reduction
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._losses import option_set
 
 RULE = Rule(
     code="XE205",
@@ -60,6 +61,8 @@ def step(images):
 weight that was tuned with `"mean"` is to be divided by K when this is mended.""",
 )
 
+_KL = {"torch.nn.KLDivLoss": 0, "torch.nn.functional.kl_div": 2}
+
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
@@ -74,4 +77,7 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
     if reduction(event) != "mean":
         return None
     said = "reduction='mean'" if "reduction" in event.options else "its default, reduction='mean',"
-    return Verdict(f"{event.loss.name} with {said} divides by rows × classes, not by rows: say reduction='batchmean'")
+    return Verdict(
+        f"{event.loss.name} with {said} divides by rows × classes, not by rows: say reduction='batchmean'",
+        fix=option_set(event, _KL, "reduction", '"batchmean"'),
+    )

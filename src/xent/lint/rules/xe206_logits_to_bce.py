@@ -3,6 +3,7 @@
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._losses import always_gets, loss_exchanged
 from xent.lint.values import Kind, Tensor
 
 RULE = Rule(
@@ -53,6 +54,11 @@ def step(features, labels):
     ),
 )
 
+_WITH_LOGITS = {
+    "torch.nn.BCELoss": "BCEWithLogitsLoss",
+    "torch.nn.functional.binary_cross_entropy": "binary_cross_entropy_with_logits",
+}
+
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
@@ -62,4 +68,6 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     if not isinstance(x, Tensor) or x.kind not in (Kind.LOGITS, Kind.RELU, Kind.LOG_SIGMOID, Kind.LOG_SOFTMAX):
         return None
-    return Verdict(f"{loss.name} takes probabilities, and gets {x.kind.value}", x.trail)
+    only_logits = always_gets(event, seen, frozenset({Kind.LOGITS})) and x.kind is Kind.LOGITS
+    fix = loss_exchanged(event, _WITH_LOGITS) if only_logits else None
+    return Verdict(f"{loss.name} takes probabilities, and gets {x.kind.value}", x.trail, fix=fix)

@@ -1,8 +1,14 @@
 """XE307: a softmax over the wrong axis or without one, or a view where a permute is needed."""
 
+import ast
+
+from xent.lint import edits
 from xent.lint.events import Activation, Chosen, LossCall
 from xent.lint.evidence import Seen
+from xent.lint.finding import Fix
+from xent.lint.names import library_name
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._activations import AXES, given
 from xent.lint.values import Kind, Link, Tensor
 
 RULE = Rule(
@@ -125,18 +131,23 @@ def scrambled(event: LossCall, seen: Seen) -> Verdict | None:
 
 @RULE.on(Activation)
 def unsaid(event: Activation, seen: Seen) -> Verdict | None:
-    """A softmax of which no axis was said."""
+    """Report a softmax of which no axis was said."""
     if event.axis_said or event.name not in ("softmax", "log_softmax"):
         return None
     rank = event.given.rank if isinstance(event.given, Tensor) else None
     if rank in (1, 3):
         if rank == 3:
             return Verdict(
-                "without dim, torch takes axis 0 of three: the softmax is over the batch", event.result.trail
+                "without dim, torch takes axis 0 of three: the softmax is over the batch",
+                event.result.trail,
+                fix=_axis_said(event),
             )
         return None
     return Verdict(
-        "say the axis: without dim, torch guesses it from the number of axes", event.result.trail, severity="info"
+        "say the axis: without dim, torch guesses it from the number of axes",
+        event.result.trail,
+        severity="info",
+        fix=_axis_said(event),
     )
 
 
@@ -165,4 +176,40 @@ def over_batch(event: Activation, seen: Seen) -> Verdict | None:
     x = event.given
     if event.axis != 0 or not isinstance(x, Tensor) or x.kind is not Kind.LOGITS or (x.rank, x.class_axis) != (2, -1):
         return None
-    return Verdict("the softmax is over axis 0, the rows, and the classes are the last axis", event.result.trail)
+    return Verdict(
+        "the softmax is over axis 0, the rows, and the classes are the last axis",
+        event.result.trail,
+        fix=_axis_set(event, 1),
+    )
+
+
+def _axis_said(event: Activation) -> Fix | None:
+    """Say the axis of a softmax where it is known: the second of a table, or where the head has its classes."""
+    x, made = event.given, event.result.made
+    if not isinstance(x, Tensor) or made is None or made.module is not event.module:
+        return None
+    axis = 1 if x.rank == 2 or x.class_axis == 1 else -1 if x.class_axis == -1 else None
+    if axis is None or (x.rank == 2 and x.class_axis not in (None, 1, -1)):
+        return None
+    call = made.node if made.how == "function" and given(made) is not None else made.layer
+    if not isinstance(call, ast.Call) or len(call.args) > (call is made.node):
+        return None
+    if library_name(made.module, call.func).rpartition(".")[2] not in _WITH_DIM:
+        return None
+    safe = call is made.node and x.rank == 2  # what torch takes by itself
+    return edits.fix(f"say dim={axis}", edits.with_keyword(made.module, call, "dim", str(axis)), safe)
+
+
+_WITH_DIM = frozenset({"softmax", "log_softmax", "Softmax", "LogSoftmax"})
+
+
+def _axis_set(event: Activation, axis: int) -> Fix | None:
+    """Write another axis where the call of a softmax says one."""
+    made = event.result.made
+    if made is None or made.how == "layer" or given(made) is None or not isinstance(made.node, ast.Call):
+        return None
+    said = [keyword.value for keyword in made.node.keywords if keyword.arg in AXES]
+    said += made.node.args[0 if made.how == "method" else 1 :]
+    if len(said) != 1 or not isinstance(said[0], ast.Constant):
+        return None
+    return edits.fix(f"use axis {axis}", edits.replaced(made.module, said[0], str(axis)))

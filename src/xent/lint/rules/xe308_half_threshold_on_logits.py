@@ -1,7 +1,11 @@
 """XE308: a threshold of .5 on logits."""
 
+import ast
+
+from xent.lint import edits
 from xent.lint.events import Threshold
 from xent.lint.evidence import Seen
+from xent.lint.finding import Fix
 from xent.lint.rule import Reference, Rule, Verdict
 from xent.lint.values import Kind, Link
 
@@ -80,5 +84,17 @@ def check(event: Threshold, seen: Seen) -> Verdict | None:
     ):
         return None
     return Verdict(
-        "0.5 is the threshold of a probability; these are logits, of which 0.5 means p = .622: compare with 0", x.trail
+        "0.5 is the threshold of a probability; these are logits, of which 0.5 means p = .622: compare with 0",
+        x.trail,
+        fix=_at_zero(event),
     )
+
+
+def _at_zero(event: Threshold) -> Fix | None:
+    """Compare with 0 instead of with one half."""
+    node = event.node
+    near = [node.left, *node.comparators] if isinstance(node, ast.Compare) else getattr(node, "args", [])
+    half = [each for each in near if isinstance(each, ast.Constant) and each.value == 0.5]
+    if len(near) > 2 or len(half) != 1:
+        return None
+    return edits.fix("compare with 0", edits.replaced(event.module, half[0], "0.0"))

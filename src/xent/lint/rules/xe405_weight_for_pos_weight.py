@@ -3,6 +3,7 @@
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._losses import option_renamed
 from xent.lint.values import Link, Object, Seq, constant
 
 RULE = Rule(
@@ -50,6 +51,8 @@ A weight for each row or each label column is what `weight` is for and is not re
 outputs too high as probabilities; undo it before they are read, or move the threshold instead.""",
 )
 
+_BCE = {"torch.nn.BCEWithLogitsLoss": 0, "torch.nn.functional.binary_cross_entropy_with_logits": 2}
+
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
@@ -68,5 +71,7 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     trail = Link("one weight for all", weight.module, weight.node)
     return Verdict(
-        f"weight scales the loss of both answers alike; to weigh the positives {event.loss.name} has pos_weight", trail
+        f"weight scales the loss of both answers alike; to weigh the positives {event.loss.name} has pos_weight",
+        trail,
+        fix=option_renamed(event, _BCE, "weight", "pos_weight"),
     )

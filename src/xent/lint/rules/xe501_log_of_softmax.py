@@ -3,6 +3,7 @@
 from xent.lint.events import Logarithm
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._stable import log_softmax
 from xent.lint.values import Kind
 
 RULE = Rule(
@@ -60,5 +61,7 @@ def check(event: Logarithm, seen: Seen) -> Verdict | None:
     if event.of.kind is not Kind.SOFTMAX or event.of.softened or "classical" in event.of.marks:
         return None
     return Verdict(
-        "log(softmax(x)) is −inf where the probability rounds to 0: log_softmax(x) is exact everywhere", event.of.trail
+        "log(softmax(x)) is −inf where the probability rounds to 0: log_softmax(x) is exact everywhere",
+        event.of.trail,
+        fix=log_softmax(event),
     )

@@ -3,6 +3,7 @@
 from xent.lint.events import Logarithm
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._stable import log_sigmoid
 from xent.lint.values import Kind
 
 RULE = Rule(
@@ -58,5 +59,7 @@ def check(event: Logarithm, seen: Seen) -> Verdict | None:
     if event.of.kind is not Kind.SIGMOID or event.of.softened or "classical" in event.of.marks:
         return None
     return Verdict(
-        "log(sigmoid(x)) is −inf where the probability rounds to 0: logsigmoid(x) is exact everywhere", event.of.trail
+        "log(sigmoid(x)) is −inf where the probability rounds to 0: logsigmoid(x) is exact everywhere",
+        event.of.trail,
+        fix=log_sigmoid(event),
     )

@@ -3,6 +3,7 @@
 from xent.lint.events import Logarithm
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._stable import log_sigmoid
 from xent.lint.values import Kind
 
 RULE = Rule(
@@ -62,5 +63,7 @@ def check(event: Logarithm, seen: Seen) -> Verdict | None:
     if event.of.kind is not Kind.NOT_SIGMOID or event.of.softened or "classical" in event.of.marks:
         return None
     return Verdict(
-        "log(1 − sigmoid(x)) is −inf from x = 17 on in float32: logsigmoid(−x) is exact everywhere", event.of.trail
+        "log(1 − sigmoid(x)) is −inf from x = 17 on in float32: logsigmoid(−x) is exact everywhere",
+        event.of.trail,
+        fix=log_sigmoid(event),
     )

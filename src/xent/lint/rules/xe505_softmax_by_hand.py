@@ -3,6 +3,7 @@
 from xent.lint.events import Normalised
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
+from xent.lint.rules._stable import softmax
 
 RULE = Rule(
     code="XE505",
@@ -57,5 +58,6 @@ def check(event: Normalised, seen: Seen) -> Verdict | None:
     if event.shifted:
         return None
     return Verdict(
-        "exp overflows from 89 on in float32, and the quotient is NaN: use softmax, or subtract the maximum first"
+        "exp overflows from 89 on in float32, and the quotient is NaN: use softmax, or subtract the maximum first",
+        fix=softmax(event),
     )
