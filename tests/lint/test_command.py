@@ -55,7 +55,7 @@ def test_a_mistake_is_found_and_shown(write):
     write({"train.py": BAD})
     code, out, err = outcome("train.py")
     first, *frame = out.splitlines()
-    assert (code, err) == (1, "1 error in 1 file\n")
+    assert (code, err) == (1, "1 error in 1 file; --diff --unsafe-fixes shows edits for 1 more\n")
     assert first.startswith("train.py:9:12 XE101 ")
     assert frame[1:3] == [
         "9 |     return criterion(model(images), labels)",
@@ -92,7 +92,7 @@ import xent.__main__
 xent.__main__.main()
 """
     done = process("lint", ".", "--format", "concise", cwd=here, code=block)
-    assert (done.returncode, done.stderr) == (1, "1 error in 2 files\n")
+    assert (done.returncode, done.stderr) == (1, "1 error in 2 files; --diff --unsafe-fixes shows edits for 1 more\n")
     assert done.stdout.startswith("train.py:9:12 XE101 ")
     assert "Traceback" not in done.stderr
 

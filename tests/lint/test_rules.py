@@ -68,7 +68,7 @@ def test_why_is_a_few_short_paragraphs(rule: Rule):
 
 @every_rule
 def test_prose_is_markdown_that_closes_what_it_opens(rule: Rule):
-    for text in (rule.finds, rule.why, rule.unsure):
+    for text in (rule.finds, rule.why, rule.fix, rule.unsure):
         assert text == text.strip()
         assert not re.search(r"  |\n\n\n", text)
         assert text.count("`") % 2 == 0

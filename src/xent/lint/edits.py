@@ -1,7 +1,7 @@
 """Edits from syntax: a call taken away from around its argument, an item removed with its comma, a keyword set.
 
 Each gives None wherever the text is not exactly the simple shape that it knows: comments inside, a starred argument,
-an f-string whose positions Python does not keep.
+an f-string.
 """
 
 from __future__ import annotations
@@ -50,7 +50,12 @@ def text_at(module: Module, place: Place) -> str:
 
 
 def _is_exact(module: Module, node: ast.expr) -> bool:
-    """Whether the text where a node stands is the node: within an f-string it need not be."""
+    """Whether the text where a node stands is the node: in an f-string that hangs on the version of Python."""
+    above: ast.AST | None = node
+    while above is not None:
+        if isinstance(above, ast.JoinedStr):
+            return False
+        above = module.parents.get(above)
     try:
         there = ast.parse(f"({text_at(module, module.place(node))}\n)", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

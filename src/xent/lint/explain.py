@@ -15,6 +15,8 @@ def as_text(rule: Rule) -> str:
     for title, program in (("Bad", rule.bad), ("Good", rule.good)):
         if program:
             parts.append(f"{title}:\n\n{textwrap.indent(program.rstrip(), '    ')}")
+    if rule.fix:
+        parts.append(f"Fix:\n\n{_wrapped(rule.fix)}")
     if rule.unsure:
         parts.append(f"Not seen, or meant:\n\n{_wrapped(rule.unsure)}")
     if rule.references:
@@ -33,6 +35,7 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "why": rule.why,
         "bad": rule.bad,
         "good": rule.good,
+        "fix": rule.fix,
         "unsure": rule.unsure,
         "references": [{"title": entry.title, "url": entry.url} for entry in rule.references],
         "url": rule.url,
@@ -45,6 +48,8 @@ def as_markdown(rule: Rule) -> str:
     for title, program in (("Bad", rule.bad), ("Good", rule.good)):
         if program:  # as text where it is no Python that a highlighter reads
             parts += [f"## {title}", f"```{'python' if _compiles(program) else 'text'}\n{program.rstrip()}\n```"]
+    if rule.fix:
+        parts += ["## Fix", rule.fix]
     if rule.unsure:
         parts += ["## Not seen, or meant", rule.unsure.strip()]
     parts += ["## Silence it", _SILENCE.format(code=rule.code)]

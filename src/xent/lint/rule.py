@@ -45,7 +45,7 @@ class Rule:
 
     ``bad`` and ``good`` are whole programs: the tests lint them, and find this code once in the one and nothing in the
     other. ``finds`` is a sentence; ``why`` are paragraphs in Markdown, with figures where there are any; ``unsure``
-    says what the rule does not see and when its finding may be meant.
+    says what the rule does not see and when its finding may be meant; ``fix`` what ``--fix`` does about it, if it does.
     """
 
     code: str
@@ -57,6 +57,7 @@ class Rule:
     good: str
     references: tuple[Reference, ...]
     unsure: str = ""
+    fix: str = ""
     checks: list[tuple[type[Event], Check]] = field(default_factory=list, repr=False, compare=False)
 
     @property

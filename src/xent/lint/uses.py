@@ -66,11 +66,13 @@ class _Uses:
     def are_all_seen(self) -> bool:
         """Whether each call of a name that gives the value was followed, and nothing picks a part of what has it."""
         names = {self._own_name(node.func) for node in self.calls if isinstance(node, ast.Call)} - {None}
-        names |= {function.name for function in self.functions if isinstance(function, ast.FunctionDef)}
-        for node in self.module.parents:
+        functions = {function.name for function in self.functions if isinstance(function, ast.FunctionDef)}
+        names |= functions
+        for node, above in self.module.parents.items():
             is_picked = isinstance(node, ast.Subscript) and _last_name(node.value) in names
             is_unseen = isinstance(node, ast.Call) and node not in self.calls and self._own_name(node.func) in names
-            if is_picked or is_unseen:
+            is_handed_on = isinstance(node, ast.Name) and node.id in functions and not _is_called(node, above)
+            if is_picked or is_unseen or is_handed_on:
                 return False
         return True
 
@@ -144,6 +146,10 @@ class _Uses:
         while node is not None and node is not outer:
             node = self.module.parents.get(node)
         return node is outer
+
+
+def _is_called(node: ast.AST, above: ast.AST) -> bool:
+    return isinstance(above, ast.Call) and above.func is node
 
 
 def _last_name(node: ast.AST) -> str | None:

@@ -68,6 +68,7 @@ def step(features, labels):
 def predict(features):
     return torch.sigmoid(model(features).squeeze(1))
 """,
+    fix="`--unsafe-fixes` removes the sigmoid where the file shows no use of its result but the loss.",
     references=(
         Reference(
             "PyTorch: BCEWithLogitsLoss, a sigmoid and the binary cross-entropy in one class",

@@ -48,6 +48,7 @@ def step(images, labels):
 def predict(images):
     return model(images).argmax(dim=1)
 """,
+    fix="`--unsafe-fixes` removes the sigmoid where the file shows no use of its result but the loss.",
     references=(
         Reference(
             "PyTorch: CrossEntropyLoss, “The input is expected to contain the unnormalized logits for each class”",

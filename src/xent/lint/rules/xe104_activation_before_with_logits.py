@@ -61,6 +61,7 @@ def loss_fn(params, features, labels):
 def predict(params, features):
     return nn.softmax(model.apply(params, features))
 """,
+    fix="`--unsafe-fixes` removes the activation where the file shows no use of its result but the loss.",
     references=(
         Reference(
             "TensorFlow: softmax_cross_entropy_with_logits, “Do not call this op with the output of softmax”",
@@ -78,7 +79,7 @@ _OWN = {"softmax": Kind.SOFTMAX, "sigmoid": Kind.SIGMOID}
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
-    """An activated value → a loss of TensorFlow or optax that takes logits."""
+    """Report an activated value → a loss of TensorFlow or optax that takes logits."""
     x, loss = event.prediction, event.loss
     if loss.takes != "logits" or loss.library not in ("tf", "optax"):
         return None

@@ -60,6 +60,7 @@ model.compile(
 def predict(images):
     return keras.ops.softmax(model(images))
 """,
+    fix="`--unsafe-fixes` removes `from_logits=True`: the activation stays, as what predicts may count on it.",
     references=(
         Reference(
             "Keras: probabilistic losses and their from_logits",
@@ -71,7 +72,7 @@ def predict(images):
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
-    """An activated value → a Keras loss that was told to expect logits."""
+    """Report an activated value → a Keras loss that was told to expect logits."""
     x, loss = event.prediction, event.loss
     if loss.takes != "logits" or loss.library != "keras":
         return None

@@ -56,6 +56,7 @@ model.compile(
     metrics=["accuracy"],
 )
 """,
+    fix="`--unsafe-fixes` sets `from_logits=True` if the loss gets nothing but logits.",
     references=(
         Reference(
             "Keras: probabilistic losses and their from_logits",
@@ -70,7 +71,7 @@ _NOT_PROBABILITIES = frozenset({Kind.LOGITS, Kind.RELU, Kind.CLIPPED, Kind.LOG_S
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
-    """A head without activation → a Keras loss of probabilities."""
+    """Report a head without activation → a Keras loss of probabilities."""
     x, loss = event.prediction, event.loss
     if loss.library != "keras" or loss.takes != "probs" or loss.family == "none":
         return None

@@ -50,6 +50,7 @@ def step(images):
         target = F.softmax(teacher(images), dim=1)
     return criterion(F.log_softmax(student(images), dim=1), target)
 """,
+    fix='`--unsafe-fixes` sets `reduction="batchmean"`.',
     references=(
         Reference(
             "PyTorch: kl_div, “reduction = 'mean' doesn’t return the true kl divergence value”",
@@ -66,7 +67,7 @@ _KL = {"torch.nn.KLDivLoss": 0, "torch.nn.functional.kl_div": 2}
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
-    """The divergence averaged over entries."""
+    """Report a divergence averaged over entries."""
     if (
         event.loss.family != "kl"
         or event.loss.library != "torch"

@@ -42,6 +42,7 @@ criterion = nn.BCEWithLogitsLoss()
 def step(features, labels):
     return criterion(model(features).squeeze(1), labels.float())
 """,
+    fix="`--unsafe-fixes` takes the loss of logits in its place, if it gets nothing but logits.",
     references=(
         Reference(
             "PyTorch: BCELoss, whose logarithms are clamped at −100",

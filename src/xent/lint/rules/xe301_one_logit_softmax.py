@@ -79,7 +79,7 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
 
 @RULE.on(Activation)
 def of_one(event: Activation, seen: Seen) -> Verdict | None:
-    """A softmax over the last axis, which has one entry."""
+    """Report a softmax over the last axis, which has one entry."""
     x = event.given
     if (
         event.name not in ("softmax", "log_softmax")

@@ -77,7 +77,8 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         use = seen.thresholded[x.origin]
         line = use.module.place(use.node).line
         return Verdict(
-            f"{loss.name} trains one class of several, but line {line} reads each class by itself through a sigmoid: several labels?",
+            f"{loss.name} trains one class of several, but line {line} reads each class by itself through a sigmoid: "
+            "several labels?",
             x.trail,
         )
     return None

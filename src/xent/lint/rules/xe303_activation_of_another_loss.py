@@ -59,7 +59,7 @@ model.compile(optimizer="adam", loss=keras.losses.CategoricalCrossentropy(from_l
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
-    """The probabilities of one family → the loss of the other."""
+    """Report the probabilities of one family → the loss of the other."""
     x, loss = event.prediction, event.loss
     if (
         loss.takes != "probs"
@@ -71,8 +71,8 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     if loss.family == "sigmoid" and x.kind is Kind.SOFTMAX:
         if x.n_classes == 2:
-            message = f"{loss.name} on a softmax over two classes is right by luck: only one-hot labels give what categorical gives"
-            return Verdict(message, x.trail, severity="warning")
+            message = "on a softmax over two classes is right by luck: only one-hot labels give what categorical gives"
+            return Verdict(f"{loss.name} {message}", x.trail, severity="warning")
         return Verdict(
             f"{loss.name} is for classes each by itself, and gets probabilities of a softmax over all", x.trail
         )

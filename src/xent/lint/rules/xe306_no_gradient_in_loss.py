@@ -75,7 +75,7 @@ prediction of a loss on which `backward` is called is reported.""",
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
-    """A prediction without gradient → a loss that is differentiated."""
+    """Report a prediction without gradient → a loss that is differentiated."""
     x = event.prediction
     if not isinstance(x, Tensor) or x.detached is None:
         return None

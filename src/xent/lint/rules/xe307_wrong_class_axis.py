@@ -78,6 +78,7 @@ def step(tokens, tags):
     logits = model(tokens)
     return criterion(logits.permute(0, 2, 1), tags)
 """,
+    fix="`--unsafe-fixes` says the axis where that of the classes is known (`--fix` where PyTorch takes the same one).",
     references=(
         Reference(
             "PyTorch: CrossEntropyLoss, shapes (N, C) and (N, C, d1, …, dK)",

@@ -56,6 +56,7 @@ def predict(features):
     logits = model(features).squeeze(1)
     return logits > 0
 """,
+    fix="`--unsafe-fixes` compares with 0.",
     references=(
         Reference(
             "PyTorch: BCEWithLogitsLoss, whose input are unnormalized logits",

@@ -80,9 +80,8 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     if isinstance(x, Tensor) and x.n_classes == 2 and ignored < 2:
         return Verdict(f"ignore_index={ignored} is one of the two classes: no row of it is ever trained", x.trail)
-    if isinstance(y, Tensor) and "of a data set" in y.marks and f"{ignored} is padding" not in y.marks:
-        if y.n_classes is not None and ignored < y.n_classes:
-            return Verdict(
-                f"ignore_index={ignored} is one of the {y.n_classes} classes: no row of it is ever trained", y.trail
-            )
-    return None
+    if not isinstance(y, Tensor) or "of a data set" not in y.marks or f"{ignored} is padding" in y.marks:
+        return None
+    if y.n_classes is None or ignored >= y.n_classes:
+        return None
+    return Verdict(f"ignore_index={ignored} is one of the {y.n_classes} classes: no row of it is ever trained", y.trail)

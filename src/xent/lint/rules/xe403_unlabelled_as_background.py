@@ -79,5 +79,6 @@ def check(event: Remapped, seen: Seen) -> Verdict | None:
     ):
         return None
     return Verdict(
-        f"{event.old} marks what nobody labelled; as 0 it is trained as the first class: give it to ignore_index instead"
+        f"{event.old} marks what nobody labelled; as 0 it is trained as the first class: "
+        "give it to ignore_index instead"
     )

@@ -40,6 +40,7 @@ criterion = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([9.0]))  # nine negativ
 def step(features, labels):
     return criterion(model(features).squeeze(1), labels.float())
 """,
+    fix="`--unsafe-fixes` gives the weight to `pos_weight`.",
     references=(
         Reference(
             "PyTorch: BCEWithLogitsLoss, its weight and its pos_weight",

@@ -81,7 +81,8 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         if share * weights[heavy] > (1 - smoothing + share) * own:
             trail = Link(f"weights {weights}", weight.module, weight.node)
             return Verdict(
-                f"with label_smoothing={smoothing} and these weights the loss of class {label} is least where class {heavy} is predicted",
+                f"with label_smoothing={smoothing} and these weights the loss of class {label} is least where class "
+                f"{heavy} is predicted",
                 trail,
             )
     return None

@@ -76,7 +76,8 @@ def check(event: Backward, seen: Seen) -> Verdict | None:
     ):
         return None
     return Verdict(
-        f"{call.loss.name} averages over the targets that count, of which each micro-batch has another number: sum, and divide once",
+        f"{call.loss.name} averages over the targets that count, of which each micro-batch has another number: "
+        "sum, and divide once",
         event.loss.trail,
         node=event.loss.trail.node if event.loss.trail else None,
     )

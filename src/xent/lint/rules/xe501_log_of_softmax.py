@@ -42,6 +42,7 @@ def step(images, labels):
     log_probs = F.log_softmax(model(images), dim=1)
     return F.nll_loss(log_probs, labels)
 """,
+    fix="`--fix` writes `log_softmax`.",
     references=(
         Reference(
             "PyTorch: log_softmax",

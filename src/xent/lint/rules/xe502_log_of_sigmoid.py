@@ -40,6 +40,7 @@ def ranking_loss(preferred, rejected):
     margin = scorer(preferred) - scorer(rejected)
     return -F.logsigmoid(margin).mean()
 """,
+    fix="`--fix` writes the library's log-sigmoid where an import gives a name for it.",
     references=(
         Reference(
             "PyTorch: logsigmoid",

@@ -44,6 +44,7 @@ def critic_loss(real, fake):
     fake_loss = -F.logsigmoid(-critic(fake)).mean()
     return real_loss + fake_loss
 """,
+    fix="`--fix` writes the library's log-sigmoid where an import gives a name for it.",
     references=(
         Reference(
             "PyTorch: logsigmoid",

@@ -65,6 +65,7 @@ def check(event: Logarithm, seen: Seen) -> Verdict | None:
     if not event.of.softened or "classical" in event.of.marks:
         return None
     return Verdict(
-        "a small constant bounds the loss and stops the gradient where the error is largest: take the logarithm of the logits' own form",
+        "a small constant bounds the loss and stops the gradient where the error is largest: "
+        "take the logarithm of the logits' own form",
         event.of.trail,
     )

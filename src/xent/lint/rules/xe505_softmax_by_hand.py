@@ -43,6 +43,7 @@ def softmax(scores):
 def predict(features, weights):
     return softmax(features @ weights)
 """,
+    fix="`--fix` writes the library's softmax where an import gives a name for it, or subtracts the maximum.",
     references=(
         Reference(
             "Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax functions",

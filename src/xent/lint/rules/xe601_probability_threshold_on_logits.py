@@ -71,7 +71,7 @@ model.compile(
 
 @RULE.on(LossCall)
 def check(event: LossCall, seen: Seen) -> Verdict | None:
-    """A Keras metric with its threshold of 0.5 beside a loss of logits."""
+    """Report a Keras metric with its threshold of 0.5 beside a loss of logits."""
     x = event.prediction
     if (
         event.loss.takes != "logits"

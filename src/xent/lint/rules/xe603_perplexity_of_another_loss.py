@@ -69,7 +69,7 @@ def perplexity(tokens):
 
 @RULE.on(Exponential)
 def check(event: Exponential, seen: Seen) -> Verdict | None:
-    """A perplexity of a loss that is no plain negative log-likelihood, or to the wrong base."""
+    """Report a perplexity of a loss that is no plain negative log-likelihood, or to the wrong base."""
     loss = event.loss
     if "negated" in loss.marks:
         return None
