@@ -49,7 +49,7 @@ def goes_to_loss_alone(event: LossCall, made: Made, seen: Seen, whole_layer: boo
             if (other.loss.takes, other.loss.family) != (event.loss.takes, event.loss.family):
                 return False
             uses.losses.add(other.node)
-    return uses.are_all_seen() and all(uses.are_harmless(node) for node in uses.results | uses.calls)
+    return uses.are_all_harmless()
 
 
 class _Uses:
@@ -63,24 +63,26 @@ class _Uses:
         self.losses: set[ast.AST] = set()
         self._followed: set[ast.AST] = set()
 
-    def are_all_seen(self) -> bool:
-        """Whether each call of a name that gives the value was followed, and nothing picks a part of what has it."""
+    def are_all_harmless(self) -> bool:
+        """Whether every use is harmless, also of calls that were not followed but name what gives the value."""
         names = {self._own_name(node.func) for node in self.calls if isinstance(node, ast.Call)} - {None}
         functions = {function.name for function in self.functions if isinstance(function, ast.FunctionDef)}
         names |= functions
+        uses = self.results | self.calls
         for node, above in self.module.parents.items():
+            if isinstance(node, ast.Call) and self._own_name(node.func) in names:
+                uses.add(node)
             is_picked = isinstance(node, ast.Subscript) and _last_name(node.value) in names
-            is_unseen = isinstance(node, ast.Call) and node not in self.calls and self._own_name(node.func) in names
             is_handed_on = isinstance(node, ast.Name) and node.id in functions and not _is_called(node, above)
-            if is_picked or is_unseen or is_handed_on:
+            if is_picked or is_handed_on:
                 return False
-        return True
+        return all(map(self.is_harmless, uses))
 
     def _own_name(self, function: ast.expr) -> str | None:
         """Return the last part of a name that is no library's."""
         return None if library_name(self.module, function) else _last_name(function)
 
-    def are_harmless(self, node: ast.AST) -> bool:
+    def is_harmless(self, node: ast.AST) -> bool:
         """Whether a value goes from here to the losses, to a search for its largest entry, or nowhere."""
         if node in self._followed:
             return True
@@ -92,10 +94,10 @@ class _Uses:
             if above.attr in _FACTS or above.attr == "argmax":
                 return True
             if above.attr == "data":
-                return self.are_harmless(above)
+                return self.is_harmless(above)
             if not isinstance(call, ast.Call) or call.func is not above:
                 return False
-            return self.are_harmless(call) if above.attr in _MOVES else above.attr == "max" and self._is_index(call)
+            return self.is_harmless(call) if above.attr in _MOVES else above.attr == "max" and self._is_index(call)
         if isinstance(above, ast.keyword):
             above = parents.get(above)
         if isinstance(above, ast.Call):
@@ -106,7 +108,7 @@ class _Uses:
         if isinstance(above, ast.Return):
             return self.module.scope_of(above) in self.functions
         if isinstance(above, ast.Assign) and len(above.targets) == 1 and isinstance(above.targets[0], ast.Name):
-            return all(self.are_harmless(use) for use in self._reads(above, above.targets[0].id, node))
+            return all(self.is_harmless(use) for use in self._reads(above, above.targets[0].id, node))
         return isinstance(above, ast.Expr)
 
     def _is_index(self, call: ast.Call) -> bool:
