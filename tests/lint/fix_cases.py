@@ -166,7 +166,8 @@ XE1 = [
         "XE102",
         "end of a Sequential",
         TORCH
-        + "net = nn.Sequential(nn.Linear(8, 1)@)\nloss = nn.BCEWithLogitsLoss()\n\n\ndef value(x, y):\n    return loss(net(x), y)\n",
+        + "net = nn.Sequential(nn.Linear(8, 1)@)\nloss = nn.BCEWithLogitsLoss()\n\n\n"
+        + "def value(x, y):\n    return loss(net(x), y)\n",
         ", nn.Sigmoid()",
         "",
         "F.binary_cross_entropy_with_logits(net[0](x), y)",
@@ -230,7 +231,7 @@ XE2_TO_XE4 = [
         "F.nll_loss(F.softmax(head(x), 1), y)",
         "F.nll_loss(F.log_softmax(head(x), 1), y)",
         CE,
-    ),  # fmt: skip
+    ),
     Case(
         "XE201",
         "end of a Sequential",
@@ -348,7 +349,7 @@ XE5 = [
         TORCH + VALUE,
         "torch.log(\n        F.softmax(\n            x * 2, dim=1\n        )\n    )",
         "F.log_softmax(\n            x * 2, dim=1\n        )",
-    ),  # fmt: skip
+    ),
     swap("XE501", "JAX", JAX + VALUE, "jnp.log(jax.nn.softmax(x, axis=1))", "jax.nn.log_softmax(x, axis=1)"),
     swap("XE501", "SciPy", NUMPY + VALUE, "np.log(special.softmax(x, axis=1))", "special.log_softmax(x, axis=1)"),
     swap("XE502", "function", TORCH + VALUE, "torch.log(torch.sigmoid(x))", "F.logsigmoid(x)"),
@@ -365,28 +366,29 @@ XE5 = [
         TORCH + VALUE,
         "torch.exp(x) / torch.exp(x).sum(dim=1, keepdim=True)",
         "torch.softmax(x, dim=1)",
-    ),  # fmt: skip
+    ),
     swap(
         "XE505",
         "JAX",
         JAX + VALUE,
         "jnp.exp(x) / jnp.sum(jnp.exp(x), axis=1, keepdims=True)",
         "jax.nn.softmax(x, axis=1)",
-    ),  # fmt: skip
+    ),
     swap(
         "XE505",
         "NumPy",
         NUMPY + VALUE,
         "np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)",
-        "np.exp(x - np.max(x, axis=1, keepdims=True)) / np.sum(np.exp(x - np.max(x, axis=1, keepdims=True)), axis=1, keepdims=True)",
-    ),  # fmt: skip
+        "np.exp(x - np.max(x, axis=1, keepdims=True)) / "
+        "np.sum(np.exp(x - np.max(x, axis=1, keepdims=True)), axis=1, keepdims=True)",
+    ),
     swap(
         "XE505",
         "NumPy, all",
         NUMPY + VALUE,
         "np.exp(x[:9]) / np.sum(np.exp(x[:9]))",
         "np.exp(x[:9] - np.max(x[:9])) / np.sum(np.exp(x[:9] - np.max(x[:9])))",
-    ),  # fmt: skip
+    ),
     swap(
         "XE505",
         "NumPy, a name",

@@ -17,7 +17,6 @@ Edits = tuple[Edit, ...]
 
 #: What binds as tightly as a name: its text can stand wherever an operand can.
 _ATOMS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
-_ENCLOSED = (ast.Call, ast.keyword, ast.List, ast.Dict, ast.Set)
 
 
 def fix(what: str, edits: Edits | None, safe: bool = False) -> Fix | None:
@@ -88,20 +87,24 @@ def unwrapped(module: Module, node: ast.expr, inner: ast.expr, before: str = "",
         return None
     if isinstance(inner, ast.Starred | ast.GeneratorExp):
         return None
-    if not after and not _stands_alone(module, node, inner, operand=bool(before)):
-        before, after = f"{before}(", ")"
+    if not after and not _stands_alone(module, node, inner):
+        before, after = "(", ")"
+    following = module.lines[outside.end_line - 1][outside.end_column - 1 :]
+    if not after and following[:1].isidentifier():  # f(x)if y else z
+        after = " "
     return Edit(head, before), Edit(tail, after)
 
 
-def _stands_alone(module: Module, node: ast.expr, inner: ast.expr, operand: bool) -> bool:
+def _stands_alone(module: Module, node: ast.expr, inner: ast.expr) -> bool:
+    """Whether a part can stand where the whole stood, without parentheses of its own."""
     above = module.parents.get(node)
+    is_enclosed = isinstance(above, ast.keyword | ast.List) or (isinstance(above, ast.Call) and above.func is not node)
     one_line = inner.lineno == inner.end_lineno
-    if isinstance(inner, _ATOMS) or (isinstance(inner, ast.Constant) and isinstance(inner.value, str)):
-        return one_line or isinstance(above, _ENCLOSED) or isinstance(inner, ast.Call | ast.Subscript)
-    if operand or isinstance(inner, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.Lambda | ast.Tuple):
+    if isinstance(inner, _ATOMS):
+        return one_line or is_enclosed or isinstance(inner, ast.Call | ast.Subscript)
+    if isinstance(inner, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.Lambda | ast.Tuple):
         return False
-    encloses = isinstance(above, ast.keyword | ast.List) or (isinstance(above, ast.Call) and above.func is not node)
-    return encloses or (one_line and isinstance(above, ast.Assign | ast.Return))
+    return is_enclosed or (one_line and isinstance(above, ast.Assign | ast.Return))
 
 
 def renamed(module: Module, call: ast.expr, name: str) -> Edits | None:

@@ -67,13 +67,14 @@ class _Uses:
         """Whether every use is harmless, also of calls that were not followed but name what gives the value."""
         names = {self._own_name(node.func) for node in self.calls if isinstance(node, ast.Call)} - {None}
         functions = {function.name for function in self.functions if isinstance(function, ast.FunctionDef)}
+        functions |= names & {"apply"}  # flax's and haiku's
         names |= functions
         uses = self.results | self.calls
         for node, above in self.module.parents.items():
             if isinstance(node, ast.Call) and self._own_name(node.func) in names:
                 uses.add(node)
             is_picked = isinstance(node, ast.Subscript) and _last_name(node.value) in names
-            is_handed_on = isinstance(node, ast.Name) and node.id in functions and not _is_called(node, above)
+            is_handed_on = _last_name(node) in functions and not _is_called(node, above)
             if is_picked or is_handed_on:
                 return False
         return all(map(self.is_harmless, uses))

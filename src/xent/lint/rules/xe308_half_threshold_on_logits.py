@@ -96,6 +96,6 @@ def _at_zero(event: Threshold) -> Fix | None:
     node = event.node
     near = [node.left, *node.comparators] if isinstance(node, ast.Compare) else getattr(node, "args", [])
     half = [each for each in near if isinstance(each, ast.Constant) and each.value == 0.5]
-    if len(near) > 2 or len(half) != 1:
+    if len(half) != 1:
         return None
     return edits.fix("compare with 0", edits.replaced(event.module, half[0], "0.0"))
