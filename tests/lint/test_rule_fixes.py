@@ -15,7 +15,7 @@ from xent.lint.fixes import mend
 from xent.lint.report import Report
 from xent.lint.rules import RULES
 
-from .fix_cases import CASES, HEAD, LOSS_OF_NET, NET, NUMPY, ONE, SEQUENTIAL, TORCH, VALUE, Case
+from .fix_cases import CASES, HEAD, KERAS, KERAS_MODEL, LOSS_OF_NET, NET, NUMPY, ONE, SEQUENTIAL, TORCH, VALUE, Case
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[f"{case.code} {case.name}" for case in CASES])
 
@@ -206,6 +206,24 @@ REFUSED = [
         NUMPY + "\ndef step(x):\n    e = np.exp(x)\n    print(e)\n    return e / e.sum(axis=1, keepdims=True)\n",
     ),
     ("XE505", "what may not be read twice", NUMPY + VALUE.replace("@", "np.exp(x.pop()) / np.sum(np.exp(x.pop()))")),
+    (
+        "XE203",
+        "a metric that reads the same output as a probability",
+        KERAS + KERAS_MODEL.format(activation="", loss='loss="binary_crossentropy", metrics=["accuracy"]'),
+    ),
+    (
+        "XE105",
+        "a softmax before a binary loss",
+        KERAS
+        + KERAS_MODEL.format(
+            activation=', activation="softmax"', loss="keras.losses.BinaryCrossentropy(from_logits=True)"
+        ),
+    ),
+    (
+        "XE201",
+        "a gather of probabilities",
+        HEAD + VALUE.replace("@", "F.nll_loss(F.softmax(head(x), 1), y, reduction='none')"),
+    ),
     (
         "XE107",
         "an axis that may be another",

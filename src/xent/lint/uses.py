@@ -67,7 +67,7 @@ class _Uses:
         """Whether every use is harmless, also of calls that were not followed but name what gives the value."""
         names = {self._own_name(node.func) for node in self.calls if isinstance(node, ast.Call)} - {None}
         functions = {function.name for function in self.functions if isinstance(function, ast.FunctionDef)}
-        functions |= names & {"apply"}  # flax's and haiku's
+        functions |= {"apply"} if "apply" in names else set()  # flax's and haiku's
         names |= functions
         uses = self.results | self.calls
         for node, above in self.module.parents.items():

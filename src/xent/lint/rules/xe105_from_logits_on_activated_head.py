@@ -4,7 +4,7 @@ from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.rule import Reference, Rule, Verdict
 from xent.lint.rules._losses import always_gets, from_logits_removed
-from xent.lint.values import PROBABILITIES, Tensor
+from xent.lint.values import PROBABILITIES, Kind, Tensor
 
 RULE = Rule(
     code="XE105",
@@ -78,7 +78,8 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     if not isinstance(x, Tensor) or x.kind not in PROBABILITIES:
         return None
-    fix = from_logits_removed(event) if always_gets(event, seen, PROBABILITIES) else None
+    own = frozenset({Kind.SIGMOID if loss.family == "sigmoid" else Kind.SOFTMAX})
+    fix = from_logits_removed(event) if always_gets(event, seen, own) else None
     return Verdict(
         f"{loss.name} has from_logits=True and applies {loss.family} itself, and gets {x.kind.value}", x.trail, fix=fix
     )

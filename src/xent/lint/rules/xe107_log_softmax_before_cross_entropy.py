@@ -43,7 +43,7 @@ def step(images, labels):
 def log_probs(images):
     return F.log_softmax(model(images), dim=1)
 """,
-    fix="`--fix` removes a log_softmax in the call of the loss, `--unsafe-fixes` also elsewhere where the file shows no "
+    fix="`--fix` removes a log_softmax in the call of the loss, `--unsafe-fixes` elsewhere too where the file shows no "
     "use of its result but the loss.",
     references=(
         Reference(

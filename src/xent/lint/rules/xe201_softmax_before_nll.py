@@ -2,6 +2,7 @@
 
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
+from xent.lint.frameworks.losses import reduction
 from xent.lint.rule import Reference, Rule, Verdict
 from xent.lint.rules._activations import logged
 from xent.lint.values import PROBABILITIES, Tensor
@@ -89,8 +90,9 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         or event in seen.complemented  # 1 − p, written so
     ):
         return None
+    may_gather = reduction(event) == "none"  # 1 − p of each row, the weight of a focal loss
     return Verdict(
         f"{loss.name} takes log-probabilities and no logarithm itself, and gets {x.kind.value}: it trains −p",
         x.trail,
-        fix=logged(event, seen),
+        fix=logged(event, seen) if not may_gather else None,
     )

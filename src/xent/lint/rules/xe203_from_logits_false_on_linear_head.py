@@ -2,6 +2,7 @@
 
 from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
+from xent.lint.frameworks.sklearn import threshold_of
 from xent.lint.rule import Reference, Rule, Verdict
 from xent.lint.rules._losses import always_gets, from_logits_set
 from xent.lint.values import Kind, Tensor
@@ -77,9 +78,10 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     if not isinstance(x, Tensor) or x.kind not in _NOT_PROBABILITIES:
         return None
-    fix = from_logits_set(event) if always_gets(event, seen, frozenset({Kind.LOGITS})) else None
+    is_read_as_probability = loss.family == "sigmoid" and any(threshold_of(metric) == 0.5 for metric in event.metrics)
+    may_mend = always_gets(event, seen, frozenset({Kind.LOGITS})) and not is_read_as_probability
     return Verdict(
         f"{loss.name} takes probabilities unless from_logits=True, and gets {x.kind.value}",
         x.trail,
-        fix=fix if x.kind is Kind.LOGITS else None,
+        fix=from_logits_set(event) if may_mend else None,
     )
