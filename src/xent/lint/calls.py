@@ -222,8 +222,9 @@ class Calls(Objects):
         """Evaluate the functions within one that it only hands on: an optimiser's closure, a hook."""
         for value in list(self.frame.scope.names.values()):
             if isinstance(value, Function) and value.scope is self.frame.scope and value.node not in self.evaluated:
-                if not isinstance(value.node, ast.Lambda) and function.module.losses(value.node):
-                    self.run(value, (), {}, value.node)
+                if isinstance(value.node, ast.Lambda) or not function.module.losses(value.node):
+                    continue
+                self.run(value, (), {}, value.node)
 
     def body(self, statements: Sequence[ast.stmt]) -> bool:
         """Run statements; whether the flow comes out at their end."""

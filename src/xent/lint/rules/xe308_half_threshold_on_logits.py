@@ -67,28 +67,27 @@ def predict(features):
 )
 
 
+_MESSAGE = "0.5 is the threshold of a probability; these are logits, of which 0.5 means p = .622: compare with 0"
+
+
 @RULE.on(Threshold)
 def check(event: Threshold, seen: Seen) -> Verdict | None:
     """Logits > 0.5."""
     x = event.value
+    if event.at != 0.5 or event.rounded:
+        return None
     takes = seen.logits.get(event.symbol) if event.symbol is not None else None
     if takes is not None and takes.loss.family == "sigmoid":
         return Verdict(
-            f"0.5 is the threshold of a probability; {takes.loss.name} takes these as logits, of which 0.5 means p = .622: "
-            "compare with 0",
-            Link(f"{takes.loss.name} takes logits", takes.module, takes.node),
+            _MESSAGE, Link(f"{takes.loss.name} takes it as logits", takes.module, takes.node), fix=_at_zero(event)
         )
-    if x.kind is not Kind.LOGITS or event.at != 0.5 or event.rounded:
+    if x.kind is not Kind.LOGITS:
         return None
     if "decision" not in x.marks and not (
         x.origin in seen.logits_of and seen.logits_of[x.origin].loss.family == "sigmoid"
     ):
         return None
-    return Verdict(
-        "0.5 is the threshold of a probability; these are logits, of which 0.5 means p = .622: compare with 0",
-        x.trail,
-        fix=_at_zero(event),
-    )
+    return Verdict(_MESSAGE, x.trail, fix=_at_zero(event))
 
 
 def _at_zero(event: Threshold) -> Fix | None:

@@ -31,3 +31,10 @@ def reassigned(model, x, y):
     out = model(x)
     with_logits(out, y.float()).backward()
     return accuracy
+
+
+def other_numbers(model, x, y):
+    out = model(x).squeeze()
+    sure = (out > 2.0) | (out < -2.0)
+    with_logits(out, y.float()).backward()
+    return sure
