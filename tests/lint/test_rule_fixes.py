@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from xent.lint import uses
 from xent.lint.config import Config
 from xent.lint.engine import find, lint_files, lint_paths
 from xent.lint.fixes import mend
@@ -300,6 +301,37 @@ def test_no_fix_where_it_is_not_certain(code, program, fixed):
     assert code in codes(before)
     assert text == program
     assert [reported.finding.fix for reported in before.findings] == [None] * len(before.findings)
+
+
+def test_a_model_of_another_file_is_left_alone(write):
+    """Who else reads its outputs does not show here."""
+    train = f"{TORCH}from net import net\n{LOSS_OF_NET}"
+    write({"net.py": TORCH + NET.format(returned="F.softmax(self.head(x), dim=1)"), "train.py": train})
+    outcome = mend(find(["."], Config()), Config(), 1, unsafe=True)
+    assert codes(outcome.report) == ["XE101"]
+    assert outcome.contents == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    a{0} = F.cross_entropy(F.softmax(x, 1), y)\n",
+        "    a{0} = net(x)\n    b{0} = F.cross_entropy(a{0}, y)\n",
+        "    a = net(x)\n    b = F.cross_entropy(a, y)\n",
+    ],
+)
+def test_the_work_for_fixes_grows_with_the_findings_and_no_faster(line, write, monkeypatch):
+    """A file's text is looked through once, and no value is followed for ever."""
+    texts, steps = [], []
+    follow, look = uses._Flow._ends_well, uses._Text.__init__
+    monkeypatch.setattr(uses._Flow, "_ends_well", lambda self, node: (steps.append(1), follow(self, node))[1])
+    monkeypatch.setattr(uses._Text, "__init__", lambda self, module: (texts.append(1), look(self, module))[1])
+    program = SOFTMAX_END + "\n\ndef step(x, y):\n" + "".join(map(line.format, range(3000)))
+    write({"program.py": program})
+    report = lint_files(find(["program.py"], Config()), Config())
+    assert len(report.findings) > 300
+    assert len(texts) == 1
+    assert len(steps) < 10 * len(report.findings)
 
 
 # The programs of both halves -----------------------------------------------------------------------------------------

@@ -48,18 +48,12 @@ def text_at(module: Module, place: Place) -> str:
     return "\n".join([lines[0][place.column - 1 :], *lines[1:-1], lines[-1][: place.end_column - 1]])
 
 
-def _is_exact(module: Module, node: ast.expr) -> bool:
+def _is_text(module: Module, node: ast.AST) -> bool:
     """Whether the text where a node stands is the node: in an f-string that hangs on the version of Python."""
     above: ast.AST | None = node
-    while above is not None:
-        if isinstance(above, ast.JoinedStr):
-            return False
+    while above is not None and not isinstance(above, ast.JoinedStr):
         above = module.parents.get(above)
-    try:
-        there = ast.parse(f"({text_at(module, module.place(node))}\n)", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return ast.dump(there) == ast.dump(node)
+    return above is None
 
 
 # ---- edits
@@ -68,7 +62,7 @@ def _is_exact(module: Module, node: ast.expr) -> bool:
 def replaced(module: Module, node: ast.expr, text: str) -> Edits | None:
     """Write another text in the place of an expression."""
     place = module.place(node)
-    if not _is_exact(module, node) or "#" in text_at(module, place):
+    if not _is_text(module, node) or "#" in text_at(module, place):
         return None
     return (Edit(place, text),)
 
@@ -76,14 +70,14 @@ def replaced(module: Module, node: ast.expr, text: str) -> Edits | None:
 def after(module: Module, node: ast.expr, text: str) -> Edits | None:
     """Write a text behind an expression."""
     place = module.place(node)
-    return (Edit(_cut(place, start=_end(place)), text),) if _is_exact(module, node) else None
+    return (Edit(_cut(place, start=_end(place)), text),) if _is_text(module, node) else None
 
 
 def unwrapped(module: Module, node: ast.expr, inner: ast.expr, before: str = "", after: str = "") -> Edits | None:
     """Leave of an expression only a part, with a text before and after it: ``softmax(x, dim=1)`` becomes ``x``."""
     outside, inside = module.place(node), module.place(inner)
     head, tail = _cut(outside, end=_start(inside)), _cut(outside, start=_end(inside))
-    if not _is_exact(module, node) or "#" in text_at(module, head) + text_at(module, tail):
+    if not _is_text(module, node) or "#" in text_at(module, head) + text_at(module, tail):
         return None
     if isinstance(inner, ast.Starred | ast.GeneratorExp):
         return None
@@ -110,7 +104,7 @@ def _stands_alone(module: Module, node: ast.expr, inner: ast.expr) -> bool:
 def renamed(module: Module, call: ast.expr, name: str) -> Edits | None:
     """Call a function's sibling: another last part of its dotted name; a bare name only if that too is imported."""
     function = call.func if isinstance(call, ast.Call) else call
-    if not _is_exact(module, function):
+    if not _is_text(module, function):
         return None
     place = module.place(function)
     if isinstance(function, ast.Attribute):
@@ -139,12 +133,12 @@ def with_keyword(module: Module, call: ast.AST, name: str, text: str) -> Edits |
         opened = _cut(place, start=_end(module.place(call.func)))
         return (
             (Edit(_cut(close, end=_start(close)), f"{name}={text}"),)
-            if _is_exact(module, call) and re.fullmatch(r"\(\s*\)", text_at(module, opened))
+            if _is_text(module, call) and re.fullmatch(r"\(\s*\)", text_at(module, opened))
             else None
         )
     last = max(map(module.place, given), key=_end)
     rest = text_at(module, _cut(place, start=_end(last)))
-    if not _is_exact(module, call) or not re.fullmatch(r"\s*,?\s*\)", rest):
+    if not _is_text(module, call) or not re.fullmatch(r"\s*,?\s*\)", rest):
         return None
     return (Edit(_cut(last, start=_end(last)), f", {name}={text}"),)
 
@@ -154,15 +148,17 @@ def without_keyword(module: Module, call: ast.AST, name: str) -> Edits | None:
     if not isinstance(call, ast.Call) or not _plain(call):
         return None
     found = [keyword for keyword in call.keywords if keyword.arg == name]
-    if len(found) != 1 or not _is_exact(module, call):
+    if len(found) != 1 or not _is_text(module, call):
         return None
-    items = sorted((module.place(node) for node in (*call.args, *call.keywords)), key=_start)
-    return _without(module, items, items.index(module.place(found[0])), module.place(call))
+    items: list[ast.expr | ast.keyword] = [*call.args, *call.keywords]
+    around = [None, *sorted(items, key=lambda node: (node.lineno, node.col_offset)), None]
+    at = around.index(found[0])
+    return _without(module, around[at - 1], found[0], around[at + 1], call)
 
 
 def keyword_renamed(module: Module, call: ast.AST, name: str, instead: str) -> Edits | None:
     """Give an argument to another keyword."""
-    if not isinstance(call, ast.Call) or not _plain(call) or not _is_exact(module, call):
+    if not isinstance(call, ast.Call) or not _plain(call) or not _is_text(module, call):
         return None
     names = [keyword.arg for keyword in call.keywords]
     if name not in names or instead in names:
@@ -177,25 +173,28 @@ def without_last_item(module: Module, whole: ast.AST, item: ast.expr) -> Edits |
     if not isinstance(whole, ast.Call | ast.List) or (isinstance(whole, ast.Call) and whole.keywords):
         return None
     items = whole.args if isinstance(whole, ast.Call) else whole.elts
-    if len(items) < 2 or items[-1] is not item or not _is_exact(module, whole):
+    if len(items) < 2 or items[-1] is not item or not _is_text(module, whole):
         return None
-    return _without(module, [module.place(each) for each in items], len(items) - 1, module.place(whole))
+    return _without(module, items[-2], item, None, whole)
 
 
-def _without(module: Module, items: list[Place], at: int, whole: Place) -> Edits | None:
-    item = items[at]
+def _without(
+    module: Module, before: ast.AST | None, node: ast.AST, following: ast.AST | None, whole: ast.AST
+) -> Edits | None:
+    """Take one of several things between commas away, whole lines where it has them for itself."""
+    item, outside = module.place(node), module.place(whole)
     first, last = module.lines[item.line - 1], module.lines[item.end_line - 1]
     own_lines = not first[: item.column - 1].strip() and re.fullmatch(r"\s*,\s*(#.*)?", last[item.end_column - 1 :])
-    if own_lines and item.end_line < whole.end_line:
+    if own_lines and item.end_line < outside.end_line:
         return (Edit(Place(item.path, item.line, 1, item.end_line + 1, 1), ""),)
-    if at:
-        comma = _cut(item, start=_end(items[at - 1]), end=_start(item))
-        cut = _cut(item, start=_end(items[at - 1]))
+    if before is not None:
+        cut = _cut(item, start=_end(module.place(before)))
+        between = text_at(module, _cut(cut, end=_start(item)))
     else:
-        end = _start(items[1]) if len(items) > 1 else (whole.end_line, whole.end_column - 1)
-        comma, cut = _cut(item, start=_end(item), end=end), _cut(item, end=end)
-    between = text_at(module, comma)
-    return (Edit(cut, ""),) if re.fullmatch(r"\s*,\s*" if len(items) > 1 else r"\s*,?\s*", between) else None
+        end = _start(module.place(following)) if following else (outside.end_line, outside.end_column - 1)
+        cut = _cut(item, end=end)
+        between = text_at(module, _cut(cut, start=_end(item)))
+    return (Edit(cut, ""),) if re.fullmatch(r"\s*,\s*" if before or following else r"\s*,?\s*", between) else None
 
 
 def without_statement(module: Module, statement: ast.stmt) -> Edits | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import cached_property
 
 from xent.lint.events import Backward, Complement, Event, LossCall, Threshold
+from xent.lint.uses import Uses
 from xent.lint.values import Kind, Tensor, Value
 
 
@@ -19,13 +21,13 @@ class Seen:
         self.logits: dict[Value, LossCall] = {}  # predictions of which only this is known
         self.complemented: set[LossCall] = set()
         self.thresholded: dict[ast.AST, Threshold] = {}
-        self.events: list[Event] = []
+        self._events: list[Event] = []
         self.add(events)
 
     def add(self, events: Iterable[Event]) -> None:
         """Take in more."""
         events = list(events)
-        self.events += events
+        self._events += events
         for event in events:
             if isinstance(event, LossCall) and event.maker is not None and not event.made:
                 self.called.add(event.maker.node)
@@ -40,3 +42,17 @@ class Seen:
                 self.complemented.add(event.loss.call)
             elif isinstance(event, Threshold) and event.value.kind is Kind.SIGMOID and event.value.origin is not None:
                 self.thresholded.setdefault(event.value.origin, event)
+
+    @cached_property
+    def uses(self) -> Uses:
+        """Where activations' results go. Asked for when all is added, and only where a fix hangs on it."""
+        return Uses(self._events)
+
+    @cached_property
+    def calls_of(self) -> dict[ast.AST, list[LossCall]]:
+        """The calls of each loss object, by where it is made."""
+        found: dict[ast.AST, list[LossCall]] = {}
+        for event in self._events:
+            if isinstance(event, LossCall) and event.maker is not None and not event.made:
+                found.setdefault(event.maker.node, []).append(event)
+        return found

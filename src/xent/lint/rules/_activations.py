@@ -9,7 +9,7 @@ from xent.lint.events import LossCall
 from xent.lint.evidence import Seen
 from xent.lint.finding import Fix
 from xent.lint.names import library_name
-from xent.lint.uses import goes_to_loss_alone, is_argument
+from xent.lint.uses import is_argument
 from xent.lint.values import Kind, Made, Tensor
 
 _ACTIVATIONS = frozenset({"softmax", "log_softmax", "sigmoid", "expit"})
@@ -71,7 +71,7 @@ def activation_removed(event: LossCall, seen: Seen, kind: Kind) -> Fix | None:
     if made is None:
         return None
     inner = given(made)
-    if not goes_to_loss_alone(event, made, seen, whole_layer=inner is None):
+    if not seen.uses.are_losses_alone(event, made, whole_layer=inner is None):
         return None
     if inner is None:
         return edits.fix(f"remove the {_SHOWN[kind]} layer", _without_layer(made))
@@ -138,7 +138,7 @@ def logged(event: LossCall, seen: Seen) -> Fix | None:
     made = _made(event, Kind.SOFTMAX)
     if made is None:
         return None
-    if not goes_to_loss_alone(event, made, seen, whole_layer=made.how == "layer"):
+    if not seen.uses.are_losses_alone(event, made, whole_layer=made.how == "layer"):
         return None
     if made.how != "layer":
         return edits.fix("use log_softmax", log_softmax_for(made) if given(made) is not None else None)

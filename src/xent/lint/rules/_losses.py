@@ -25,14 +25,8 @@ def _maker(event: LossCall, positional: dict[str, int]) -> ast.Call | None:
 
 def always_gets(event: LossCall, seen: Seen, kinds: frozenset[Kind]) -> bool:
     """Whether a loss object is given nothing but predictions of some kinds; a function is called here alone."""
-    calls = [event]
-    if event.maker is not None:
-        calls += [
-            other
-            for other in seen.events
-            if isinstance(other, LossCall) and other.maker and other.maker.node is event.maker.node and not other.made
-        ]
-    return all(isinstance(call.prediction, Tensor) and call.prediction.kind in kinds for call in calls)
+    calls = seen.calls_of.get(event.maker.node, []) if event.maker is not None else []
+    return all(isinstance(call.prediction, Tensor) and call.prediction.kind in kinds for call in (event, *calls))
 
 
 def option_set(event: LossCall, positional: dict[str, int], name: str, text: str) -> Fix | None:
