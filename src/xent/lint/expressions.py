@@ -16,6 +16,7 @@ from xent.lint.values import (
     UNKNOWN,
     Choice,
     Class,
+    Comparison,
     Const,
     External,
     Function,
@@ -243,6 +244,8 @@ class Expressions(Arithmetic):
             certain = right.exact if isinstance(right, Seq) else ... not in right.store
             if certain and all(name is not None for name in names):
                 return Const((left.value in names) == isinstance(operator, ast.In))
+        if isinstance(operator, ast.Eq | ast.Lt) and isinstance(constant(right), int):
+            return Comparison(node)
         return UNKNOWN
 
     def _binary(self, node: ast.BinOp) -> Value:

@@ -135,12 +135,11 @@ class Statements(Expressions):
                 torch.append(self, base, value, at=index)
             elif isinstance(index, str):
                 self.write(base.attrs, index, value)
-        self.remap(target, value, node)
+        self.remap(target, key, value, node)
 
-    def remap(self, target: ast.Subscript, value: Value, node: ast.AST | None) -> None:
+    def remap(self, target: ast.Subscript, key: Value, value: Value, node: ast.AST | None) -> None:
         """Tell the rules of ``labels[labels == 255] = 0``."""
-        if isinstance(target.slice, ast.Compare):
-            tensors.remap(self.site(node or target), target.slice, target.value, value)
+        tensors.remap(self.site(node or target), target.slice, key, target.value, value)
 
     def _delete(self, node: ast.Delete) -> bool:
         for target in node.targets:

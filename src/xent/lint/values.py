@@ -83,6 +83,16 @@ class Unknown(Value):
 UNKNOWN = Unknown()
 
 
+class Comparison(Unknown):
+    """A comparison with a number: which entries it holds for is unknown, the question is not."""
+
+    __slots__ = ("test",)
+
+    def __init__(self, test: ast.Compare) -> None:
+        super().__init__()
+        self.test = test
+
+
 @dataclass(frozen=True, slots=True)
 class Const(Value):
     """A literal: None, a truth value, a number or a text."""

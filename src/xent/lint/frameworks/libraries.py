@@ -175,13 +175,8 @@ def _is_model(value: Object) -> bool:
 def _where(site: Site) -> None:
     """Tell the rules of ``where(labels == 255, 0, labels)``."""
     node = site.node
-    if (
-        isinstance(node, ast.Call)
-        and len(node.args) == 3
-        and isinstance(node.args[0], ast.Compare)
-        and len(site.args) == 3
-    ):
-        tensors.remap(site, node.args[0], node.args[2], site.args[1])
+    if isinstance(node, ast.Call) and len(node.args) == len(site.args) == 3:
+        tensors.remap(site, node.args[0], site.args[0], node.args[2], site.args[1])
 
 
 def _trainer(site: Site) -> None:

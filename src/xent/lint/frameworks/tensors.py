@@ -12,6 +12,7 @@ from xent.lint.frameworks.site import Site, as_tensor
 from xent.lint.values import (
     NONE,
     UNKNOWN,
+    Comparison,
     Const,
     Kind,
     Made,
@@ -94,8 +95,11 @@ def _marks(x: Tensor, given: Value | None, axis: int | None) -> set[str]:
     return marks
 
 
-def remap(site: Site, test: ast.Compare, kept: ast.expr, new: Value) -> None:
-    """Tell the rules where some ids of a label are set to another."""
+def remap(site: Site, where: ast.expr, value: Value, kept: ast.expr, new: Value) -> None:
+    """Tell the rules where some ids of a label are set to another, by a comparison or a name that holds one."""
+    test = value.test if isinstance(value, Comparison) else where
+    if not isinstance(test, ast.Compare):
+        return
     if not isinstance(test.ops[0], ast.Eq | ast.Lt) or ast.unparse(test.left) != ast.unparse(kept):
         return
     number, old = constant(new), constant(site.machine.evaluate(test.comparators[0]))
@@ -522,9 +526,8 @@ def method(site: Site, base: Value, name: str) -> Value:
     if name == "size" and isinstance(base, Tensor):
         return size(base, site.integer(0, "dim")) if site.args else Shape(base)
     if name == "masked_fill" and isinstance(site.node, ast.Call) and len(site.node.args) == 2:
-        test = site.node.args[0]
-        if isinstance(test, ast.Compare) and isinstance(site.node.func, ast.Attribute):
-            remap(site, test, site.node.func.value, site.args[1])
+        if isinstance(site.node.func, ast.Attribute) and len(site.args) == 2:
+            remap(site, site.node.args[0], site.args[0], site.node.func.value, site.args[1])
         return UNKNOWN
     if name == "value_counts" and isinstance(base, Unknown):
         return Object(None, "?by appearance", (), {}, site.module, site.node)
