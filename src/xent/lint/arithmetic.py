@@ -123,7 +123,7 @@ class Arithmetic(Calls):
             together = tuple(dict.fromkeys((*left.calls, *right.calls)))
             return loss.but(calls=together, detached=left.detached if right.detached else None)
         if isinstance(op, ast.Div) and left.kind is Kind.EXP and right.kind is Kind.SUM_EXP and left.of == right.of:
-            self.emit(Normalised(self.module, node, "shifted" in left.marks))
+            self.emit(Normalised(self.module, node, bool(left.marks & {"shifted", "tame"})))
             trail = Link("exponentials over their sum are a softmax", self.module, node, left.trail)
             return left.but(kind=Kind.SOFTMAX, trail=trail, of="")
         if isinstance(op, ast.Sub) and right.kind is Kind.MAXIMUM:

@@ -77,16 +77,20 @@ class Returned(Event):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Logarithm(Event):
-    """The logarithm of a value is taken."""
+    """The logarithm of a value is taken; ``traced`` if a gradient may pass through it."""
 
     of: Tensor
+    traced: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalised(Event):
-    """Exponentials are divided by their sum: a softmax by hand; ``shifted`` if the maximum was subtracted before."""
+    """Exponentials are divided by their sum: a softmax by hand.
 
-    shifted: bool
+    ``stable`` if the maximum was subtracted before, or if the exponents cannot be large, nor all of them small.
+    """
+
+    stable: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 
+from xent.lint.bounds import tame
 from xent.lint.events import Activation, Averaged, Backward, Chosen, Exponential, Logarithm, Remapped, Threshold
 from xent.lint.frameworks.site import Site, as_tensor
 from xent.lint.values import (
@@ -138,7 +139,9 @@ def exponential(site: Site, given: Value | None) -> Value:
     argument = site.node.args[0] if isinstance(site.node, ast.Call) and site.node.args else site.node
     if isinstance(site.node, ast.Call) and not site.node.args and isinstance(site.node.func, ast.Attribute):
         argument = site.node.func.value
-    return x.but(kind=Kind.EXP, of=x.of or ast.unparse(argument), trail=site.link("exponentials are taken", x.trail))
+    marks = x.marks | {"tame"} if isinstance(argument, ast.expr) and tame(site.machine, argument) else x.marks
+    link = site.link("exponentials are taken", x.trail)
+    return x.but(kind=Kind.EXP, of=x.of or ast.unparse(argument), trail=link, marks=marks)
 
 
 def power(site: Site, given: Value | None) -> Value:
@@ -180,6 +183,12 @@ def largest(site: Site, given: Value | None) -> Value:
     else:
         text = ""
     return Tensor(Kind.MAXIMUM, of=text, call=x.call)
+
+
+def larger(site: Site, given: Value | None) -> Value:
+    """Return the larger of two: where one is the maximum of a row, no entry of the row is above it."""
+    other = site.get(1, "other", "y", "x2")
+    return next((each for each in (given, other) if isinstance(each, Tensor) and each.kind is Kind.MAXIMUM), UNKNOWN)
 
 
 def _is_method(site: Site) -> bool:
@@ -425,6 +434,7 @@ OPERATIONS: dict[str, Operation] = {
     "backward": backward,
     "amax": largest,
     "any": largest,
+    "maximum": larger,
     "reduce_max": largest,
     "cat": joined,
     "stack": joined,

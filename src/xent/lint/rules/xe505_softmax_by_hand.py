@@ -56,9 +56,10 @@ def predict(features, weights):
 @RULE.on(Normalised)
 def check(event: Normalised, seen: Seen) -> Verdict | None:
     """exp(x) / sum(exp(x))."""
-    if event.shifted:
+    if event.stable:
         return None
     return Verdict(
-        "exp overflows from 89 on in float32, and the quotient is NaN: use softmax, or subtract the maximum first",
+        "exp overflows from 89 on and is 0 below −104 in float32, and the quotient is NaN: "
+        "use softmax, or subtract the maximum first",
         fix=softmax(event),
     )

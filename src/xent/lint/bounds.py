@@ -1,0 +1,185 @@
+"""How large an exponent can be, as far as the way it is written tells: whether its exp can overflow, or vanish in a row.
+
+Values hold no ranges, for hardly any rule asks. So an expression is read back here to what it is made of: numbers, random
+draws, squares, and the names that the running body has bound once.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+
+from xent.lint.machine import Machine
+from xent.lint.values import External, ModuleRef
+
+Interval = tuple[float, float]
+
+ANYTHING: Interval = (-math.inf, math.inf)
+#: exp of these is finite in float32, and no sum of them is 0.
+_TAME: Interval = (-80.0, 80.0)
+
+_OF_CALLS: dict[str, Interval] = {
+    **dict.fromkeys(("rand", "random", "random_sample", "sigmoid", "expit", "softmax"), (0.0, 1.0)),
+    **dict.fromkeys(("randn", "standard_normal"), (-40.0, 40.0)),  # no generator's normal numbers go so far
+    **dict.fromkeys(("tanh", "sin", "cos"), (-1.0, 1.0)),
+    **dict.fromkeys(("zeros", "zeros_like"), (0.0, 0.0)),
+    **dict.fromkeys(("ones", "ones_like"), (1.0, 1.0)),
+}
+#: What gives the same numbers in another shape, another type or elsewhere.
+_SAME = frozenset(
+    ["to", "float", "double", "cast", "astype", "clone", "copy", "reshape", "view", "unsqueeze", "expand_dims"]
+    + ["expand", "transpose", "permute", "squeeze", "array", "asarray", "tensor", "as_tensor", "from_numpy", "numpy"]
+)
+_JOINED = frozenset({"column_stack", "stack", "vstack", "hstack", "concatenate", "concat", "cat"})
+_POWERS = frozenset({"pow", "power"})
+
+
+def tame(machine: Machine, exponent: ast.expr) -> bool:
+    """Whether exp of an expression of the running body cannot overflow, and cannot be 0 all along a row."""
+    reader = _Reader(machine)
+    low, high = reader.range(exponent)
+    return (_TAME[0] <= low and high <= _TAME[1]) or reader.is_kernel(exponent) or reader.is_grid_to_limit(exponent)
+
+
+class _Reader:
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        function = machine.frame.function
+        body = function.node.body if function is not None else machine.module.tree.body
+        self._body = body if isinstance(body, list) else []
+
+    def range(self, node: ast.expr) -> Interval:
+        """Return between which two numbers all entries lie."""
+        number = _number(node)
+        if number is not None:
+            return number, number
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            low, high = self.range(node.operand)
+            return -high, -low
+        if isinstance(node, ast.BinOp):
+            return _combined(node.op, self.range(node.left), self.range(node.right))
+        if isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr in ("T", "data")):
+            return self.range(node.value)
+        if isinstance(node, ast.Call):
+            return self._of_call(node)
+        bound = self._bound(node)
+        return self.range(bound) if bound is not None else ANYTHING
+
+    def _of_call(self, call: ast.Call) -> Interval:
+        name, given = self._called(call)
+        if name in _OF_CALLS:
+            return _OF_CALLS[name]
+        if name == "uniform" and len(call.args) >= 2:
+            low, high = _number(call.args[0]), _number(call.args[1])
+            return (low, high) if low is not None and high is not None else ANYTHING
+        if name in _JOINED and given and isinstance(given[0], ast.List | ast.Tuple) and given[0].elts:
+            parts = [self.range(each) for each in given[0].elts]
+            return min(low for low, _ in parts), max(high for _, high in parts)
+        return self.range(given[0]) if name in _SAME and given else ANYTHING
+
+    def _called(self, call: ast.Call) -> tuple[str, list[ast.expr]]:
+        """Return a call's name and what it is given, the array first, be it a function or a method."""
+        if not isinstance(call.func, ast.Attribute):
+            return getattr(call.func, "id", ""), call.args
+        base = call.func.value
+        named = isinstance(base, ast.Name | ast.Attribute)
+        if named and isinstance(self._machine.evaluate(base), External | ModuleRef):
+            return call.func.attr, call.args
+        return call.func.attr, [base, *call.args]
+
+    def _bound(self, node: ast.expr) -> ast.expr | None:
+        """Return what was last assigned to a name, if that is certain: not within a branch, and not by a loop."""
+        if not isinstance(node, ast.Name):
+            return None
+        last: ast.stmt | None = None
+        for statement in self._body:
+            if statement.lineno >= node.lineno:
+                break
+            if any(isinstance(e, ast.Name) and e.id == node.id and _stored(e) for e in ast.walk(statement)):
+                last = statement
+        if isinstance(last, ast.Assign) and len(last.targets) == 1 and isinstance(last.targets[0], ast.Name):
+            return last.value
+        return None
+
+    def is_kernel(self, node: ast.expr) -> bool:
+        """Whether it is minus a square, be it scaled: 0 in the middle, and less all around. A scale is positive."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return self._is_square(node.operand)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            return self.is_kernel(node.left) and not _is_negative(node.right)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            pairs = ((node.left, node.right), (node.right, node.left))
+            return any(_is_negative(a) and self._is_square(b) for a, b in pairs) or any(
+                self.is_kernel(a) and not _is_negative(b) for a, b in pairs
+            )
+        bound = self._bound(node)
+        return bound is not None and self.is_kernel(bound)
+
+    def _is_square(self, node: ast.expr) -> bool:
+        """Whether it is a square, or a sum of two, be it scaled. The sum along an axis is none: it may be far from 0."""
+        if isinstance(node, ast.BinOp):
+            if isinstance(node.op, ast.Pow):
+                return _is_even(node.right)
+            if isinstance(node.op, ast.Div):
+                return self._is_square(node.left) and not _is_negative(node.right)
+            if isinstance(node.op, ast.Add):
+                return self._is_square(node.left) and self._is_square(node.right)
+            return isinstance(node.op, ast.Mult) and (
+                (self._is_square(node.left) and not _is_negative(node.right))
+                or (self._is_square(node.right) and not _is_negative(node.left))
+            )
+        if isinstance(node, ast.Call):
+            name, given = self._called(node)
+            if name in _POWERS:
+                return len(given) == 2 and _is_even(given[1])
+            return name == "square" or (name in _SAME and bool(given) and self._is_square(given[0]))
+        bound = self._bound(node)
+        return bound is not None and self._is_square(bound)
+
+    def is_grid_to_limit(self, node: ast.expr) -> bool:
+        """Whether it is ``linspace(-width, 0, n)``: its last number is its largest."""
+        if not isinstance(node, ast.Call) or self._called(node)[0] != "linspace" or len(node.args) < 2:
+            return False
+        end = _number(node.args[1])
+        return end is not None and _TAME[0] <= end <= _TAME[1] and end <= 0 and _is_negative(node.args[0])
+
+
+def _number(node: ast.expr) -> float | None:
+    sign = 1.0
+    while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        sign = -sign if isinstance(node.op, ast.USub) else sign
+        node = node.operand
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return sign * float(node.value)
+    return None
+
+
+def _is_even(node: ast.expr) -> bool:
+    number = _number(node)
+    return number is not None and number > 0 and number % 2 == 0
+
+
+def _is_negative(node: ast.expr) -> bool:
+    """Whether a minus stands in front: what is written so is meant to be negative."""
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        node = node.left
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+
+
+def _stored(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store | ast.Del)
+
+
+def _combined(op: ast.operator, a: Interval, b: Interval) -> Interval:
+    if isinstance(op, ast.Add):
+        return a[0] + b[0], a[1] + b[1]
+    if isinstance(op, ast.Sub):
+        return a[0] - b[1], a[1] - b[0]
+    if isinstance(op, ast.Mult | ast.Div):
+        if isinstance(op, ast.Div):
+            if b[0] <= 0 <= b[1]:
+                return ANYTHING
+            b = (1 / b[1], 1 / b[0])
+        ends = [x * y if x and y else 0.0 for x in a for y in b]  # 0 times what is not bounded is 0
+        return min(ends), max(ends)
+    return ANYTHING

@@ -1,0 +1,18 @@
+# Exponents that look tame and are not: distances of data, of which a whole row can be far away; products; a sum.
+import numpy as np
+import torch
+
+
+def soft_assignment(x, centers):
+    weight = torch.exp(-torch.cdist(x, centers))
+    return weight / weight.sum(dim=1, keepdim=True)  # expect: XE505
+
+
+def contrast(video, text, temperature=0.01):
+    scores = torch.exp(torch.matmul(video, text.T) / temperature)
+    return scores / torch.sum(scores, dim=0, keepdim=True)  # expect: XE505
+
+
+def scaled(rng, n, scale):
+    logits = scale * rng.uniform(-1, 1, size=(n, 3))
+    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)  # expect: XE505
