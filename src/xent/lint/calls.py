@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from xent.lint.events import Backward, Returned
 from xent.lint.frameworks import datasets, libraries
 from xent.lint.frameworks.site import Site
-from xent.lint.machine import DEPTH, STEPS_ELSEWHERE, STEPS_OF_CALL, Exhausted, Frame
+from xent.lint.machine import DEPTH, NO_GRADIENT, STEPS_ELSEWHERE, STEPS_OF_CALL, Exhausted, Frame, decorated
 from xent.lint.objects import Objects, Super
 from xent.lint.values import (
     NONE,
@@ -197,12 +197,14 @@ class Calls(Objects):
         named = tuple((name, sign(value)) for name, value in kwargs.items())
         if bound is None or None in signs or any(each is None for _, each in named):
             return None
-        return function.node, bound, signs, named
+        return function.node, bound, signs, named, bool(self.untraced)
 
     def _run(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
         names = self.bind(function, args, kwargs)
         self.evaluated.add(function.node)
         self.frames.append(Frame(function.module, Scope(names, function.scope), function, function.bound))
+        untraced = decorated(function, *NO_GRADIENT)
+        self.untraced += untraced
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body)
@@ -211,6 +213,7 @@ class Calls(Objects):
             returned = self.frame.returned
         finally:
             self.frames.pop()
+            self.untraced -= untraced
         if not returned:
             return NONE
         value = self._returned(function, *returned[0])

@@ -20,6 +20,8 @@ DEPTH = 14
 STEPS = 12_000
 STEPS_OF_CALL = (6_000, 4_000, 2_500, 1_500)
 STEPS_ELSEWHERE = 1_500  # in another file than the one that is checked
+#: Decorators and blocks under which no gradient is taken, and a decorator for one that is written by hand.
+NO_GRADIENT = ("no_grad", "inference_mode", "custom_gradient")
 
 
 class Exhausted(Exception):
@@ -65,6 +67,7 @@ class Machine(ABC):
         self.journal: list[tuple[Store, Any, Value]] = []
         self.frames: list[Frame] = []
         self.steps = 0
+        self.untraced = 0  # blocks and functions that run and that no gradient passes through, or one written by hand
         self.evaluated: set[ast.AST] = set()
         self.instances: list[Object] = []
         self.assumed: list[tuple[ast.expr, bool]] = []  # the tests of the arms that run, and whether they held
@@ -235,6 +238,15 @@ def _items(a: object, b: object) -> tuple[Value, ...]:
     if len(a) != len(b):
         return (UNKNOWN,)
     return tuple(join(x, y) for x, y in zip(a, b, strict=True))
+
+
+def decorated(function: Function, *names: str) -> bool:
+    """Whether a function is decorated with one of these, called or not."""
+    for each in getattr(function.node, "decorator_list", []):
+        name = each.func if isinstance(each, ast.Call) else each
+        if (name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "")) in names:
+            return True
+    return False
 
 
 def unknown(*_: object) -> Value:

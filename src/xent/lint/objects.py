@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from xent.lint.frameworks import datasets, libraries
-from xent.lint.machine import Frame, Machine
+from xent.lint.machine import Frame, Machine, decorated
 from xent.lint.values import (
     UNKNOWN,
     Choice,
@@ -95,7 +95,7 @@ class Objects(Machine):
         for each in cls.line_up():
             if name in each.names:
                 value: Value = each.names[name]
-                if isinstance(value, Function) and _decorated(value, "classmethod"):
+                if isinstance(value, Function) and decorated(value, "classmethod"):
                     return value.bind(this)
                 return value
         return Method(cls, name)
@@ -123,12 +123,12 @@ class Objects(Machine):
     def _bound(self, value: Value, this: Value, cls: Class, node: ast.AST) -> Value:
         if not isinstance(value, Function):
             return value
-        if _decorated(value, "staticmethod"):
+        if decorated(value, "staticmethod"):
             return value
-        if _decorated(value, "classmethod"):
+        if decorated(value, "classmethod"):
             return value.bind(cls)
         bound = value.bind(this)
-        if _decorated(value, "property", "cached_property"):
+        if decorated(value, "property", "cached_property"):
             return self.run(bound, (), {}, node)
         return bound
 
@@ -287,11 +287,6 @@ def _any_of(values: list[Value]) -> Value:
     for other in values[1:]:
         value = join(value, other)
     return value
-
-
-def _decorated(function: Function, *names: str) -> bool:
-    decorators = getattr(function.node, "decorator_list", [])
-    return any((d.attr if isinstance(d, ast.Attribute) else getattr(d, "id", "")) in names for d in decorators)
 
 
 def _is_none(node: ast.expr) -> bool:

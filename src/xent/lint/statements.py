@@ -10,6 +10,7 @@ from typing import Any
 
 from xent.lint.expressions import Expressions
 from xent.lint.frameworks import datasets, tensors, torch
+from xent.lint.machine import NO_GRADIENT
 from xent.lint.values import (
     UNKNOWN,
     Class,
@@ -261,7 +262,12 @@ class Statements(Expressions):
             value = self.evaluate(item.context_expr)
             if item.optional_vars is not None:
                 self.bind_target(item.optional_vars, value if isinstance(value, Object) and value.cls else UNKNOWN)
-        return self.body(node.body)
+        untraced = any(_stops_gradient(item.context_expr) for item in node.items)
+        self.untraced += untraced
+        try:
+            return self.body(node.body)
+        finally:
+            self.untraced -= untraced
 
     def _try(self, node: ast.Try) -> bool:
         whole = [*node.body, *node.orelse]
@@ -294,6 +300,11 @@ class Statements(Expressions):
 
 def _symbol(value: Value, name: str) -> Value:
     return Unknown(name) if value is UNKNOWN else value
+
+
+def _stops_gradient(context: ast.expr) -> bool:
+    called = context.func if isinstance(context, ast.Call) else None
+    return isinstance(called, ast.Attribute) and called.attr in NO_GRADIENT
 
 
 def _is_main(test: ast.expr) -> bool:

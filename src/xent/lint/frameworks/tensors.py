@@ -118,7 +118,7 @@ def logarithm(site: Site, given: Value | None) -> Value:
         return Const(math.log(number)) if number > 0 else UNKNOWN
     x = as_tensor(given)
     if x.kind in (Kind.SOFTMAX, Kind.SIGMOID, Kind.NOT_SIGMOID):
-        site.machine.emit(Logarithm(site.module, site.node, x))
+        site.machine.emit(Logarithm(site.module, site.node, x, not site.machine.untraced))
     kind = {Kind.SOFTMAX: Kind.LOG_SOFTMAX, Kind.SIGMOID: Kind.LOG_SIGMOID}.get(x.kind)
     if kind is None:
         return Tensor(Kind.ANY, rank=x.rank)
