@@ -45,6 +45,8 @@ def estimator_method(site: Site, estimator: Object, name: str) -> Value | None:
         return estimator
     if name == "predict" and isinstance(column := estimator.attrs.get("?column"), Tensor):
         return column
+    if name == "decision_function" and last == "OneVsOneClassifier":
+        return UNKNOWN  # votes, and a fraction that breaks ties
     if name == "decision_function":
         return Tensor(
             Kind.LOGITS,

@@ -287,6 +287,8 @@ def transpose(site: Site, given: Value | None, offset: int = 0) -> Value:
     if not isinstance(given, Tensor):
         return UNKNOWN
     a, b = site.integer(offset, "dim0", "axis0"), site.integer(offset + 1, "dim1", "axis1")
+    if given.rank is None and {a, b} == {0, 1} and given.class_axis != 1:
+        return given.but(class_axis=None, axis=None)  # of two axes or, more often, the first two of several
     rank = given.rank or (max(abs(a), abs(b)) + 1 if a is not None and b is not None and a * b >= 0 else 3)
     if a is None or b is None or max(a, b) >= rank or rank < 2:
         return given.but(class_axis=None, axis=None)

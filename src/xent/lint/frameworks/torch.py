@@ -91,10 +91,19 @@ LOSS_CLASSES: dict[str, tuple[Loss, tuple[str, ...]]] = {
 
 
 def _axis(site: Site, position: int) -> tuple[int | None, bool]:
+    """Return the axis, if it is a number, and whether the call says one: be it a name that may hold None."""
     value = site.get(position, "dim", "axis")
-    return site.integer(position, "dim", "axis"), (value is not None and constant(value) is not None) or isinstance(
-        value, Unknown
-    )
+    said = value is not None and not (isinstance(value, Const) and value.value is None)
+    return site.integer(position, "dim", "axis"), said or _handed_on(site.node, position)
+
+
+def _handed_on(node: ast.AST, position: int) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    if any(keyword.arg is None for keyword in node.keywords) or any(isinstance(a, ast.Starred) for a in node.args):
+        return True
+    written = [keyword.value for keyword in node.keywords if keyword.arg in ("dim", "axis")] or node.args[position:][:1]
+    return any(not isinstance(each, ast.Constant) for each in written)
 
 
 def _activation(name: str, axis_at: int | None = None) -> Callable[[Site], Value]:
