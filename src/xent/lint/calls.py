@@ -340,7 +340,7 @@ def sign(value: Value) -> object:
         if value.cls is None or value.attrs.get("?made", 0) not in (0, len(value.attrs) - 1):
             return ("object", id(value)) if value.cls is None and not value.attrs else None
         signs = tuple(sign(arg) for arg in (*value.args, *value.kwargs.values()))
-        return ("made", value.cls, tuple(value.kwargs), signs) if None not in signs else None
+        return ("made", value.cls, value.name, tuple(value.kwargs), signs) if None not in signs else None
     if isinstance(value, Class):
         return ("class", value)
     if isinstance(value, Seq) and not value.mutable:

@@ -158,12 +158,13 @@ class Exponential(Event):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Remapped(Event):
-    """Some ids of a label are set to another: ``labels[labels == 255] = 0``."""
+    """Some ids of a label are set to another: ``labels[labels == 255] = 0``, or all ``below`` 0."""
 
     name: str
     old: int
     new: int
     within: str
+    below: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xent.lint.frameworks import datasets, libraries
 from xent.lint.machine import Frame, Machine, decorated
@@ -29,6 +30,10 @@ from xent.lint.values import (
     join,
     seq,
 )
+
+
+#: The name of an instance that only an annotation speaks of: what it was made with is not known.
+ASSUMED = "?assumed"
 
 
 class Super(Value):
@@ -160,6 +165,11 @@ class Objects(Machine):
             this.attrs["?made"] = len(this.attrs)
 
     def _make(self, this: Object, made: Class) -> None:
+        if this.name == ASSUMED:
+            fields = [each for cls in made.line_up() for each in cls.node.body if isinstance(each, ast.AnnAssign)]
+            for each in fields:
+                if isinstance(each.target, ast.Name) and _is_one(each.value):
+                    self.write(this.attrs, each.target.id, Unknown(each.target.id))
         for cls in made.line_up():
             init = cls.names.get("__init__")
             if isinstance(init, Function):
@@ -227,7 +237,8 @@ class Objects(Machine):
         if parameter.arg in rest:
             return rest.pop(parameter.arg)
         value: Value = UNKNOWN
-        if default is not None and not (function.node is self.entry and _is_none(default)):
+        assumed = isinstance(function.bound, Object) and function.bound.name == ASSUMED and _is_one(default)
+        if default is not None and not assumed and not (function.node is self.entry and _is_none(default)):
             value = self.elsewhere(function, default)
         if parameter.annotation is not None and (not isinstance(value, Const) or value.value is None):
             hinted = self._hinted(function, parameter.annotation)
@@ -239,7 +250,8 @@ class Objects(Machine):
             return UNKNOWN
         kind = self.elsewhere(function, annotation)
         if isinstance(kind, Class):
-            return self.instantiate(kind, (), {}, annotation)
+            made = self.instantiate(kind, (), {}, annotation)
+            return replace(made, name=ASSUMED) if isinstance(made, Object) else made
         return libraries.hinted(self, kind, annotation)
 
     def elsewhere(self, function: Function, expression: ast.expr) -> Value:
@@ -287,6 +299,11 @@ def _any_of(values: list[Value]) -> Value:
     for other in values[1:]:
         value = join(value, other)
     return value
+
+
+def _is_one(node: ast.expr | None) -> bool:
+    """Whether a default is 1, which is as often a placeholder as a count of classes."""
+    return isinstance(node, ast.Constant) and node.value == 1 and not isinstance(node.value, bool)
 
 
 def _is_none(node: ast.expr) -> bool:

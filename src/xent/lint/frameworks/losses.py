@@ -38,6 +38,8 @@ def meet(
     node: ast.AST | None = None,
 ) -> Tensor:
     """Tell the rules of a prediction, a target and a loss; return the loss as a value."""
+    if _is_callers_choice(site):
+        options = {**options, "reduction": UNKNOWN}
     event = LossCall(site.module, node or site.node, loss, prediction, target, options, maker, metrics, site.within)
     site.machine.emit(event)
     if (
@@ -56,6 +58,20 @@ def meet(
         trail=Link(f"{loss.name} gives a loss", site.module, node or site.node),
         marks=frozenset() if reduction(event) == "none" else frozenset({"averaged"}),
     )
+
+
+def _is_callers_choice(site: Site) -> bool:
+    """Whether a call's reduction is handed on from a caller, or a maker, that is not seen: its default says little."""
+    written = next((k.value for k in getattr(site.node, "keywords", ()) if k.arg == "reduction"), None)
+    frame = site.machine.frame
+    if isinstance(written, ast.Attribute):
+        this = frame.this
+        of_self = isinstance(written.value, ast.Name) and written.value.id == "self"
+        return of_self and isinstance(this, Object) and this.cls is not None and this.node is this.cls.node
+    if isinstance(written, ast.Name) and frame.function is not None and frame.function.node is site.machine.entry:
+        given = frame.function.node.args
+        return any(written.id == each.arg for each in (*given.args, *given.kwonlyargs))
+    return False
 
 
 def reduction(event: LossCall) -> str | None:

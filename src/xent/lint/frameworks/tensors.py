@@ -107,8 +107,9 @@ def remap(site: Site, where: ast.expr, value: Value, kept: ast.expr, new: Value)
     if isinstance(new, Tensor) and "zeros" in new.marks:
         number = 0
     if isinstance(number, int) and isinstance(old, int):
-        old = -1 if isinstance(test.ops[0], ast.Lt) and old == 0 else old
-        site.machine.emit(Remapped(site.module, site.node, ast.unparse(kept), old, number, site.within))
+        below = isinstance(test.ops[0], ast.Lt)
+        old = -1 if below and old == 0 else old
+        site.machine.emit(Remapped(site.module, site.node, ast.unparse(kept), old, number, site.within, below))
 
 
 def logarithm(site: Site, given: Value | None) -> Value:

@@ -72,11 +72,10 @@ _LABELS = re.compile(r"label|mask|target|gt|truth|seg|annot", re.I)
 @RULE.on(Remapped)
 def check(event: Remapped, seen: Seen) -> Verdict | None:
     """Unlabelled pixels become background."""
-    if (
-        event.old not in (255, -1, -100)
-        or event.new != 0
-        or not (_LABELS.search(event.name) or _LABELS.search(event.within))
-    ):
+    if event.old not in (255, -1, -100) or event.new != 0:
+        return None
+    # What is below 0 may be a position that is clamped, in a function that makes a mask of it.
+    if not _LABELS.search(event.name) and (event.below or not _LABELS.search(event.within)):
         return None
     return Verdict(
         f"{event.old} marks what nobody labelled; as 0 it is trained as the first class: "
