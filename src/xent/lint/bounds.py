@@ -1,7 +1,7 @@
-"""How large an exponent can be, as far as the way it is written tells: whether its exp can overflow, or vanish in a row.
+"""How large an exponent can be, as far as its spelling tells: whether exp of it can overflow, or vanish in a row.
 
-Values hold no ranges, for hardly any rule asks. So an expression is read back here to what it is made of: numbers, random
-draws, squares, and the names that the running body has bound once.
+Values hold no ranges, for hardly any rule asks. So an expression is read back here to what it is made of: numbers,
+random draws, squares, and what the running body assigned to names.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ _OF_CALLS: dict[str, Interval] = {
 }
 #: What gives the same numbers in another shape, another type or elsewhere.
 _SAME = frozenset(
-    ["to", "float", "double", "cast", "astype", "clone", "copy", "reshape", "view", "unsqueeze", "expand_dims"]
-    + ["expand", "transpose", "permute", "squeeze", "array", "asarray", "tensor", "as_tensor", "from_numpy", "numpy"]
+    (
+        *("to", "float", "double", "cast", "astype", "clone", "copy", "reshape", "view", "unsqueeze", "expand_dims"),
+        *("expand", "transpose", "permute", "squeeze", "array", "asarray", "tensor", "as_tensor", "from_numpy"),
+        "numpy",
+    )
 )
 _JOINED = frozenset({"column_stack", "stack", "vstack", "hstack", "concatenate", "concat", "cat"})
 _POWERS = frozenset({"pow", "power"})
@@ -88,7 +91,7 @@ class _Reader:
         return call.func.attr, [base, *call.args]
 
     def _bound(self, node: ast.expr) -> ast.expr | None:
-        """Return what was last assigned to a name, if that is certain: not within a branch, and not by a loop."""
+        """Return what was last assigned to a name, if that is certain: not within a branch or a loop."""
         if not isinstance(node, ast.Name):
             return None
         last: ast.stmt | None = None
@@ -116,7 +119,7 @@ class _Reader:
         return bound is not None and self.is_kernel(bound)
 
     def _is_square(self, node: ast.expr) -> bool:
-        """Whether it is a square, or a sum of two, be it scaled. The sum along an axis is none: it may be far from 0."""
+        """Whether it is a square, or a sum of two, be it scaled. A sum along an axis is none: it may be far from 0."""
         if isinstance(node, ast.BinOp):
             if isinstance(node.op, ast.Pow):
                 return _is_even(node.right)

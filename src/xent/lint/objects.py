@@ -31,7 +31,6 @@ from xent.lint.values import (
     seq,
 )
 
-
 #: The name of an instance that only an annotation speaks of: what it was made with is not known.
 ASSUMED = "?assumed"
 
