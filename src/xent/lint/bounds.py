@@ -34,6 +34,7 @@ _SAME = frozenset(
     )
 )
 _JOINED = frozenset({"column_stack", "stack", "vstack", "hstack", "concatenate", "concat", "cat"})
+_CLAMPS = frozenset({"clamp", "clip", "clip_by_value"})
 _POWERS = frozenset({"pow", "power"})
 
 
@@ -75,6 +76,10 @@ class _Reader:
         if name == "uniform" and len(call.args) >= 2:
             low, high = _number(call.args[0]), _number(call.args[1])
             return (low, high) if low is not None and high is not None else ANYTHING
+        if name in _CLAMPS and given:
+            low, high = self.range(given[0])
+            least, most = (_limit(call, given, *where) for where in ((1, "min", "a_min"), (2, "max", "a_max")))
+            return (low if least is None else max(low, least)), (high if most is None else min(high, most))
         if name in _JOINED and given and isinstance(given[0], ast.List | ast.Tuple) and given[0].elts:
             parts = [self.range(each) for each in given[0].elts]
             return min(low for low, _ in parts), max(high for _, high in parts)
@@ -145,6 +150,12 @@ class _Reader:
             return False
         end = _number(node.args[1])
         return end is not None and _TAME[0] <= end <= _TAME[1] and end <= 0 and _is_negative(node.args[0])
+
+
+def _limit(call: ast.Call, given: list[ast.expr], at: int, *keywords: str) -> float | None:
+    named = next((keyword.value for keyword in call.keywords if keyword.arg in keywords), None)
+    written = named if named is not None else given[at] if len(given) > at else None
+    return _number(written) if written is not None else None
 
 
 def _number(node: ast.expr) -> float | None:

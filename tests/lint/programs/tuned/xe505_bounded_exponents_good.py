@@ -28,3 +28,9 @@ def of_normal_numbers():
     exp_x = np.exp(x)
     total = np.sum(exp_x, axis=1).reshape((-1, 1))
     return exp_x / total
+
+
+def gates(x):
+    centered = x - torch.mean(x, dim=1, keepdim=True)
+    exp = torch.exp(torch.clamp(centered, min=-5.0, max=5.0))
+    return exp / (torch.sum(exp, dim=1, keepdim=True) + 1e-6)
