@@ -90,7 +90,7 @@ class Arithmetic(Calls):
             return self._with_number(op, left, right, node, b)
         if isinstance(right, Tensor):
             return self._number_with(op, left, right, node)
-        if isinstance(op, ast.Div) and _TEMPERATURE.match(ast.unparse(b)) and isinstance(left, Unknown | Method):
+        if isinstance(op, ast.Div) and self._is_temperature(b, right) and isinstance(left, Unknown | Method):
             return Tensor(Kind.ANY, tempered=Link(f"is divided by {ast.unparse(b)}", self.module, node))
         return UNKNOWN
 
@@ -151,7 +151,7 @@ class Arithmetic(Calls):
             return left.but(marks=left.marks | {"1 + exp(-x)"})
         if isinstance(op, ast.Add | ast.Sub) and left.kind in (Kind.EXP, Kind.SUM_EXP):
             return left if isinstance(op, ast.Add) else Tensor(Kind.ANY)
-        if isinstance(op, ast.Div) and _TEMPERATURE.match(ast.unparse(b)):
+        if isinstance(op, ast.Div) and self._is_temperature(b, right):
             if left.tempered is not None:
                 self.emit(Divided(self.module, node, left, left.tempered))
             return left.but(
@@ -169,6 +169,14 @@ class Arithmetic(Calls):
         if left.kind is Kind.MAXIMUM:
             return Tensor(Kind.ANY)
         return Tensor(Kind.ANY, rank=left.rank)
+
+    def _is_temperature(self, divisor: ast.expr, value: Value) -> bool:
+        """Whether a divisor is a temperature, and not one that a caller, who is seen, set to 1."""
+        if not _TEMPERATURE.match(ast.unparse(divisor)):
+            return False
+        function = self.frame.function
+        called = function is not None and function.node is not self.entry
+        return not (called and isinstance(divisor, ast.Name) and constant(value) == 1)
 
     def _scaled_loss(self, op: ast.operator, left: Tensor, right: Value, b: ast.expr, node: ast.AST) -> Value:
         text = ast.unparse(b)

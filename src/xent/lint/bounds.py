@@ -38,11 +38,17 @@ _CLAMPS = frozenset({"clamp", "clip", "clip_by_value"})
 _POWERS = frozenset({"pow", "power"})
 
 
-def tame(machine: Machine, exponent: ast.expr) -> bool:
-    """Whether exp of an expression of the running body cannot overflow, and cannot be 0 all along a row."""
+def of_exponent(machine: Machine, exponent: ast.expr) -> frozenset[str]:
+    """Say of an expression of the running body whether its exp is tame: neither infinite, nor 0 all along a row.
+
+    It is bounded too, if no entry can be 0.
+    """
     reader = _Reader(machine)
     low, high = reader.range(exponent)
-    return (_TAME[0] <= low and high <= _TAME[1]) or reader.is_kernel(exponent) or reader.is_grid_to_limit(exponent)
+    if _TAME[0] <= low and high <= _TAME[1]:
+        return frozenset({"tame", "bounded"})
+    is_tame = reader.is_kernel(exponent) or reader.is_grid_to_limit(exponent)
+    return frozenset({"tame"}) if is_tame else frozenset()
 
 
 class _Reader:
@@ -73,9 +79,8 @@ class _Reader:
         name, given = self._called(call)
         if name in _OF_CALLS:
             return _OF_CALLS[name]
-        if name == "uniform" and len(call.args) >= 2:
-            low, high = _number(call.args[0]), _number(call.args[1])
-            return (low, high) if low is not None and high is not None else ANYTHING
+        if name == "uniform":
+            return _drawn(call)
         if name in _CLAMPS and given:
             low, high = self.range(given[0])
             least, most = (_limit(call, given, *where) for where in ((1, "min", "a_min"), (2, "max", "a_max")))
@@ -150,6 +155,18 @@ class _Reader:
             return False
         end = _number(node.args[1])
         return end is not None and _TAME[0] <= end <= _TAME[1] and end <= 0 and _is_negative(node.args[0])
+
+
+def _drawn(call: ast.Call) -> Interval:
+    """Return the limits of ``uniform``: first of all with NumPy, by keyword with others, 0 and 1 if not said."""
+    given = [_number(each) for each in call.args]
+    limits = {keyword.arg: _number(keyword.value) for keyword in call.keywords}
+    low, high = limits.get("low", limits.get("minval", 0.0)), limits.get("high", limits.get("maxval", 1.0))
+    if given and given[0] is not None:
+        low, high = given[0], given[1] if len(given) > 1 else high
+    elif len(given) > 2:  # what comes after a shape may be limits
+        return ANYTHING
+    return (low, high) if low is not None and high is not None else ANYTHING
 
 
 def _limit(call: ast.Call, given: list[ast.expr], at: int, *keywords: str) -> float | None:

@@ -31,6 +31,7 @@ def _softmax(name: str) -> Callable[[Site], Value]:
 FUNCTIONS: dict[str, Callable[[Site], Value]] = {
     "scipy.special.softmax": _softmax("softmax"),
     "scipy.special.log_softmax": _softmax("log_softmax"),
+    "scipy.special.logsumexp": lambda site: tensors.soft_largest(site, site.get(0, "a")),
     "scipy.special.expit": lambda site: tensors.activate(site, "sigmoid", site.get(0, "x"), by="function"),
     "sklearn.utils.extmath.softmax": lambda site: tensors.activate(site, "softmax", site.get(0, "X"), 1),
 }

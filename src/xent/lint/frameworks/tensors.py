@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 
-from xent.lint.bounds import tame
+from xent.lint.bounds import of_exponent
 from xent.lint.events import Activation, Averaged, Backward, Chosen, Exponential, Logarithm, Remapped, Threshold
 from xent.lint.frameworks.site import Site, as_tensor
 from xent.lint.values import (
@@ -103,6 +103,8 @@ def remap(site: Site, where: ast.expr, value: Value, kept: ast.expr, new: Value)
         return
     if not isinstance(test.ops[0], ast.Eq | ast.Lt) or ast.unparse(test.left) != ast.unparse(kept):
         return
+    if _is_masked(site, test):
+        return
     number, old = constant(new), constant(site.machine.evaluate(test.comparators[0]))
     if isinstance(new, Tensor) and "zeros" in new.marks:
         number = 0
@@ -110,6 +112,26 @@ def remap(site: Site, where: ast.expr, value: Value, kept: ast.expr, new: Value)
         below = isinstance(test.ops[0], ast.Lt)
         old = -1 if below and old == 0 else old
         site.machine.emit(Remapped(site.module, site.node, ast.unparse(kept), old, number, site.within, below))
+
+
+def _is_masked(site: Site, test: ast.Compare) -> bool:
+    """Whether the running function also asks which labels are not these: a mask that leaves them out of the loss."""
+    function = site.machine.frame.function
+    left, right = ast.unparse(test.left), ast.unparse(test.comparators[0])
+    for node in ast.walk(function.node) if function is not None else ():
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.NotEq):
+            sides = ast.unparse(node.left), ast.unparse(node.comparators[0])
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("ne", "not_equal")
+        ):
+            sides = ast.unparse(node.func.value), ast.unparse(node.args[0]) if node.args else ""
+        else:
+            continue
+        if sides == (left, right):
+            return True
+    return False
 
 
 def logarithm(site: Site, given: Value | None) -> Value:
@@ -140,7 +162,7 @@ def exponential(site: Site, given: Value | None) -> Value:
     argument = site.node.args[0] if isinstance(site.node, ast.Call) and site.node.args else site.node
     if isinstance(site.node, ast.Call) and not site.node.args and isinstance(site.node.func, ast.Attribute):
         argument = site.node.func.value
-    marks = x.marks | {"tame"} if isinstance(argument, ast.expr) and tame(site.machine, argument) else x.marks
+    marks = x.marks | of_exponent(site.machine, argument) if isinstance(argument, ast.expr) else x.marks
     link = site.link("exponentials are taken", x.trail)
     return x.but(kind=Kind.EXP, of=x.of or ast.unparse(argument), trail=link, marks=marks)
 
@@ -190,6 +212,11 @@ def larger(site: Site, given: Value | None) -> Value:
     """Return the larger of two: where one is the maximum of a row, no entry of the row is above it."""
     other = site.get(1, "other", "y", "x2")
     return next((each for each in (given, other) if isinstance(each, Tensor) and each.kind is Kind.MAXIMUM), UNKNOWN)
+
+
+def soft_largest(site: Site, given: Value | None) -> Value:
+    """Return a logarithm of a sum of exponentials: it is above all entries, as a maximum is."""
+    return Tensor(Kind.MAXIMUM)
 
 
 def _is_method(site: Site) -> bool:
@@ -438,6 +465,8 @@ OPERATIONS: dict[str, Operation] = {
     "amax": largest,
     "any": largest,
     "maximum": larger,
+    "logsumexp": soft_largest,
+    "reduce_logsumexp": soft_largest,
     "reduce_max": largest,
     "cat": joined,
     "stack": joined,

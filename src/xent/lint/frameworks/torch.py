@@ -217,12 +217,13 @@ def _tensor(site: Site) -> Value:
 
 
 def _filled(site: Site) -> Value:
-    """``torch.zeros(64)``: one size makes a flat tensor."""
+    """``torch.zeros(64)``: one size makes a flat tensor, unless it is 1, which meets every shape."""
     sizes = site.args[0].items if site.args and isinstance(site.args[0], Seq) else site.args
-    marks = {"flat"} if len(sizes) == 1 else set()
+    single = len(sizes) == 1 and constant(sizes[0]) == 1
+    marks = {"flat"} if len(sizes) == 1 and not single else set()
     if isinstance(site.node, ast.Call) and ast.unparse(site.node.func).endswith(("zeros", "zeros_like")):
         marks |= {"zeros"}
-    return Tensor(Kind.ANY, rank=len(sizes) or None, marks=frozenset(marks))
+    return Tensor(Kind.ANY, rank=len(sizes) or None if not single else None, marks=frozenset(marks))
 
 
 def _zeros_like(site: Site) -> Value:

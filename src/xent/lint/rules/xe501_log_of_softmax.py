@@ -59,7 +59,7 @@ def step(images, labels):
 @RULE.on(Logarithm)
 def check(event: Logarithm, seen: Seen) -> Verdict | None:
     """log(softmax)."""
-    if event.of.kind is not Kind.SOFTMAX or event.of.softened or "classical" in event.of.marks:
+    if event.of.kind is not Kind.SOFTMAX or event.of.softened or event.of.marks & {"classical", "bounded"}:
         return None
     return Verdict(
         "log(softmax(x)) is −inf where the probability rounds to 0: log_softmax(x) is exact everywhere",

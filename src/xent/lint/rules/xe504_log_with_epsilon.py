@@ -62,8 +62,10 @@ Where only probabilities are at hand and no logits, adding a small number is the
 @RULE.on(Logarithm)
 def check(event: Logarithm, seen: Seen) -> Verdict | None:
     """log(p + ε), or of p clamped."""
-    if not event.of.softened or not event.traced or "classical" in event.of.marks:
+    if not event.of.softened or "classical" in event.of.marks:
         return None
+    if not event.traced or event.of.detached is not None:
+        return None  # there is no gradient to lose
     return Verdict(
         "a small constant keeps the logarithm finite and stops its gradient where p is smallest: "
         "log_softmax or logsigmoid of the logits needs none",

@@ -1,4 +1,4 @@
-# No gradient passes through these logarithms: matching costs under no_grad, and a gradient that is written by hand.
+# No gradient passes through these logarithms: under no_grad, of what is detached, where the gradient is hand-written.
 import tensorflow as tf
 import torch
 from torch import nn
@@ -28,3 +28,8 @@ def bce(y, x):
         return tf.zeros_like(y), (tf.math.sigmoid(x) - y) * upstream
 
     return loss, grad
+
+
+def prior_term(posterior_logits, prior_logits):
+    prior = torch.softmax(prior_logits, dim=-1).clamp(min=1e-8).detach()
+    return -(torch.softmax(posterior_logits, dim=-1) * prior.log()).sum(-1).mean()

@@ -1,4 +1,5 @@
-# The largest of a row and a sink is subtracted: no exponent is above 0.
+# The largest of a row and a sink is subtracted, or their log-sum-exp: no exponent is above 0.
+import jax
 import jax.numpy as jnp
 
 
@@ -10,3 +11,10 @@ def attention(q, k, v, sink=None):
     total = s.sum(axis=-1) + (0 if sink is None else jnp.exp(sink - m))
     s = s / total[..., None]
     return jnp.einsum("st,td->sd", s, v)
+
+
+def action_weights(values, temperature, axis=0):
+    scaled = values / temperature
+    total = jax.scipy.special.logsumexp(scaled, axis=axis, keepdims=True)
+    weights = jnp.exp(scaled - total)
+    return weights / jnp.sum(weights, axis=axis, keepdims=True)

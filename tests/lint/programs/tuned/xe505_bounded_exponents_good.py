@@ -34,3 +34,9 @@ def gates(x):
     centered = x - torch.mean(x, dim=1, keepdim=True)
     exp = torch.exp(torch.clamp(centered, min=-5.0, max=5.0))
     return exp / (torch.sum(exp, dim=1, keepdim=True) + 1e-6)
+
+
+def random_policy(n, actions):
+    p = np.exp(np.random.uniform(size=(n, 1, actions)))
+    p = p / np.sum(p, axis=-1, keepdims=True)
+    return np.log(p)
