@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from xent.lint.expressions import Expressions
-from xent.lint.frameworks import datasets, tensors, torch
+from xent.lint.frameworks import datasets, labels, tensors, torch
 from xent.lint.machine import NO_GRADIENT
 from xent.lint.values import (
     UNKNOWN,
@@ -140,7 +140,7 @@ class Statements(Expressions):
 
     def remap(self, target: ast.Subscript, key: Value, value: Value, node: ast.AST | None) -> None:
         """Tell the rules of ``labels[labels == 255] = 0``."""
-        tensors.remap(self.site(node or target), target.slice, key, target.value, value)
+        labels.remap(self.site(node or target), target.slice, key, target.value, value)
 
     def _delete(self, node: ast.Delete) -> bool:
         for target in node.targets:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from xent.lint.events import LossCall
-from xent.lint.frameworks import datasets, jax, keras, sklearn, tensors, torch, zoo
+from xent.lint.frameworks import datasets, jax, keras, labels, sklearn, tensors, torch, zoo
 from xent.lint.frameworks.losses import call_loss, meet, named
 from xent.lint.frameworks.site import Site
 from xent.lint.machine import Machine
@@ -176,7 +176,7 @@ def _where(site: Site) -> None:
     """Tell the rules of ``where(labels == 255, 0, labels)``."""
     node = site.node
     if isinstance(node, ast.Call) and len(node.args) == len(site.args) == 3:
-        tensors.remap(site, node.args[0], site.args[0], node.args[2], site.args[1])
+        labels.remap(site, node.args[0], site.args[0], node.args[2], site.args[1])
 
 
 def _trainer(site: Site) -> None:

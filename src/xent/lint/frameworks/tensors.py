@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable
 
 from xent.lint.bounds import of_exponent
-from xent.lint.events import Activation, Averaged, Backward, Chosen, Exponential, Logarithm, Remapped, Threshold
+from xent.lint.events import Activation, Averaged, Backward, Chosen, Exponential, Logarithm, Threshold
+from xent.lint.frameworks import labels
 from xent.lint.frameworks.site import Site, as_tensor
 from xent.lint.values import (
     NONE,
     UNKNOWN,
-    Comparison,
     Const,
     Kind,
     Made,
@@ -96,44 +96,6 @@ def _marks(x: Tensor, given: Value | None, axis: int | None) -> set[str]:
     return marks
 
 
-def remap(site: Site, where: ast.expr, value: Value, kept: ast.expr, new: Value) -> None:
-    """Tell the rules where some ids of a label are set to another, by a comparison or a name that holds one."""
-    test = value.test if isinstance(value, Comparison) else where
-    if not isinstance(test, ast.Compare):
-        return
-    if not isinstance(test.ops[0], ast.Eq | ast.Lt) or ast.unparse(test.left) != ast.unparse(kept):
-        return
-    if _is_masked(site, test):
-        return
-    number, old = constant(new), constant(site.machine.evaluate(test.comparators[0]))
-    if isinstance(new, Tensor) and "zeros" in new.marks:
-        number = 0
-    if isinstance(number, int) and isinstance(old, int):
-        below = isinstance(test.ops[0], ast.Lt)
-        old = -1 if below and old == 0 else old
-        site.machine.emit(Remapped(site.module, site.node, ast.unparse(kept), old, number, site.within, below))
-
-
-def _is_masked(site: Site, test: ast.Compare) -> bool:
-    """Whether the running function also asks which labels are not these: a mask that leaves them out of the loss."""
-    function = site.machine.frame.function
-    left, right = ast.unparse(test.left), ast.unparse(test.comparators[0])
-    for node in ast.walk(function.node) if function is not None else ():
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.NotEq):
-            sides = ast.unparse(node.left), ast.unparse(node.comparators[0])
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in ("ne", "not_equal")
-        ):
-            sides = ast.unparse(node.func.value), ast.unparse(node.args[0]) if node.args else ""
-        else:
-            continue
-        if sides == (left, right):
-            return True
-    return False
-
-
 def logarithm(site: Site, given: Value | None) -> Value:
     """Take a logarithm."""
     number = constant(given)
@@ -181,7 +143,8 @@ def total(site: Site, given: Value | None) -> Value:
     if x.kind is Kind.LOSS:
         if "averaged" not in x.marks and "masked" not in x.marks:
             site.machine.emit(Averaged(site.module, site.node, x))
-        return x.but(marks=x.marks | {"averaged"})
+        over_all = isinstance(site.node, ast.Call) and ast.unparse(site.node.func).endswith("mean")
+        return x.but(marks=(x.marks - {"masked"} if over_all else x.marks) | {"averaged"})
     if x.kind is Kind.EXP:
         return x.but(kind=Kind.SUM_EXP)
     if x.kind is Kind.ONE_HOT and site.get(0, "dim", "axis") is not None:
@@ -272,6 +235,8 @@ def squeeze(site: Site, given: Value | None, offset: int = 0) -> Value:
     if axis in (None, -1, 1) and (axis is None or given.n_classes == 1):
         rank = given.rank - 1 if given.rank else None
         return given.but(rank=rank, marks=given.marks | {"squeezed"})
+    if axis is not None and given.n_classes == 1 and given.class_axis == -1 and given.rank in (None, axis + 1):
+        return given.but(rank=axis, classes=None, class_axis=None, marks=given.marks | {"squeezed"})
     return given.but(rank=given.rank - 1 if given.rank else None)
 
 
@@ -569,7 +534,7 @@ def method(site: Site, base: Value, name: str) -> Value:
         return size(base, site.integer(0, "dim")) if site.args else Shape(base)
     if name == "masked_fill" and isinstance(site.node, ast.Call) and len(site.node.args) == 2:
         if isinstance(site.node.func, ast.Attribute) and len(site.args) == 2:
-            remap(site, site.node.args[0], site.args[0], site.node.func.value, site.args[1])
+            labels.remap(site, site.node.args[0], site.args[0], site.node.func.value, site.args[1])
         return UNKNOWN
     if name == "value_counts" and isinstance(base, Unknown):
         return Object(None, "?by appearance", (), {}, site.module, site.node)

@@ -79,6 +79,9 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
     x = event.prediction
     if not isinstance(x, Tensor) or x.detached is None:
         return None
+    y = event.target
+    if event.loss.takes == "numbers" and isinstance(y, Tensor) and y.origin is not None and y.detached is None:
+        return None  # a distance has two sides, and the network is on the other
     if event not in seen.differentiated and event.within not in ("training_step", "compute_loss"):
         return None
     how = (
