@@ -34,6 +34,7 @@ from xent.lint.values import (
     held,
     join,
     known,
+    same,
     seq,
 )
 
@@ -246,6 +247,10 @@ class Expressions(Arithmetic):
                 return Const((left.value in names) == isinstance(operator, ast.In))
         if isinstance(operator, ast.Eq | ast.Lt) and isinstance(constant(right), int):
             return Comparison(node)
+        if isinstance(operator, ast.In | ast.NotIn) and isinstance(left, External) and isinstance(right, Seq):
+            found = any(same(left, item) for item in right.items)
+            if right.exact and all(isinstance(item, External) for item in right.items):
+                return Const(found == isinstance(operator, ast.In))
         return UNKNOWN
 
     def _binary(self, node: ast.BinOp) -> Value:

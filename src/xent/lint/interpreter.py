@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from xent.lint.frameworks import datasets, jax, keras, libraries, sklearn, torch
 from xent.lint.machine import STEPS, Exhausted, Frame
+from xent.lint.objects import ASSUMED
 from xent.lint.project import Module
 from xent.lint.statements import Statements
 from xent.lint.values import (
@@ -181,7 +182,7 @@ class Interpreter(Statements):
 
     def instance(self, cls: Class) -> Object:
         """Return an instance of a class as it is made with its defaults."""
-        return Object(cls, "", (), {}, cls.module, cls.node)
+        return Object(cls, ASSUMED, (), {}, cls.module, cls.node)
 
     def _made(self) -> list[Object]:
         counts: dict[Class, int] = {}

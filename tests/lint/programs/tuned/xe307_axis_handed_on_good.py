@@ -26,3 +26,18 @@ class Normalise(nn.Module):
 
     def forward(self, x):
         return F.softmax(x, self.dim)
+
+
+class Activated(nn.Module):
+    def __init__(self, width, activation=nn.functional.softmax):
+        super().__init__()
+        self.fc = nn.Linear(width, 12)
+        self.activation = activation
+
+    def forward(self, x):
+        mean = self.fc(x)
+        if self.activation in [nn.functional.softmax, torch.softmax]:
+            mean = self.activation(mean, dim=-1)
+        else:
+            mean = self.activation(mean)
+        return mean
