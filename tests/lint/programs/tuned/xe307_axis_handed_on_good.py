@@ -41,3 +41,6 @@ class Activated(nn.Module):
         else:
             mean = self.activation(mean)
         return mean
+
+    def loss(self, x, y):
+        return F.mse_loss(self.forward(x), y)
