@@ -17,6 +17,8 @@ Interval = tuple[float, float]
 ANYTHING: Interval = (-math.inf, math.inf)
 #: exp of these is finite in float32, and no sum of them is 0.
 _TAME: Interval = (-80.0, 80.0)
+#: The largest limit with a purpose: exp of more is infinite in float64.
+_LARGEST = 709.0
 
 _OF_CALLS: dict[str, Interval] = {
     **dict.fromkeys(("rand", "random", "random_sample", "sigmoid", "expit", "softmax"), (0.0, 1.0)),
@@ -47,7 +49,7 @@ def of_exponent(machine: Machine, exponent: ast.expr) -> frozenset[str]:
     low, high = reader.range(exponent)
     if _TAME[0] <= low and high <= _TAME[1]:
         return frozenset({"tame", "bounded"})
-    is_tame = reader.is_kernel(exponent) or reader.is_grid_to_limit(exponent)
+    is_tame = reader.is_kernel(exponent) or reader.is_grid_to_limit(exponent) or reader.is_cut_off(exponent)
     return frozenset({"tame"}) if is_tame else frozenset()
 
 
@@ -149,6 +151,19 @@ class _Reader:
         bound = self._bound(node)
         return bound is not None and self._is_square(bound)
 
+    def is_cut_off(self, node: ast.expr) -> bool:
+        """Whether it is cut off above, at a limit that is not seen or that float64 can take."""
+        bound = self._bound(node)
+        if bound is not None:
+            return self.is_cut_off(bound)
+        if not isinstance(node, ast.Call):
+            return False
+        name, given = self._called(node)
+        if name not in _CLAMPS and name != "minimum":
+            return False
+        most = _written(node, given, 1 if name == "minimum" else 2, "max", "a_max")
+        return most is not None and (_number(most) or 0.0) <= _LARGEST
+
     def is_grid_to_limit(self, node: ast.expr) -> bool:
         """Whether it is ``linspace(-width, 0, n)``: its last number is its largest."""
         if not isinstance(node, ast.Call) or self._called(node)[0] != "linspace" or len(node.args) < 2:
@@ -169,9 +184,13 @@ def _drawn(call: ast.Call) -> Interval:
     return (low, high) if low is not None and high is not None else ANYTHING
 
 
-def _limit(call: ast.Call, given: list[ast.expr], at: int, *keywords: str) -> float | None:
+def _written(call: ast.Call, given: list[ast.expr], at: int, *keywords: str) -> ast.expr | None:
     named = next((keyword.value for keyword in call.keywords if keyword.arg in keywords), None)
-    written = named if named is not None else given[at] if len(given) > at else None
+    return named if named is not None else given[at] if len(given) > at else None
+
+
+def _limit(call: ast.Call, given: list[ast.expr], at: int, *keywords: str) -> float | None:
+    written = _written(call, given, at, *keywords)
     return _number(written) if written is not None else None
 
 

@@ -67,6 +67,7 @@ class Machine(ABC):
         self.journal: list[tuple[Store, Any, Value]] = []
         self.frames: list[Frame] = []
         self.steps = 0
+        self.loops = 0  # that the running statement stands in
         self.untraced = 0  # blocks and functions that run and that no gradient passes through, or one written by hand
         self.evaluated: set[ast.AST] = set()
         self.instances: list[Object] = []

@@ -33,8 +33,6 @@ _UNROLLED = 24
 class Statements(Expressions):
     """What each kind of statement does."""
 
-    loops = 0  # that the running statement stands in
-
     @abstractmethod
     def imported(self, node: ast.Import | ast.ImportFrom) -> bool:
         """Bind the names of an import."""
@@ -116,7 +114,7 @@ class Statements(Expressions):
     def _assign_item(self, target: ast.Subscript, value: Value, node: ast.AST | None) -> None:
         base = self.evaluate(target.value)
         if isinstance(base, Tensor) and isinstance(target.value, ast.Name) and base.marks:
-            if "zeros" in base.marks and base.rank == 1 and constant(value) == 1 and self.loops:
+            if "zeros" in base.marks and base.rank == 1 and constant(value) == 1 and base.turn != self.loops:
                 link = Link("several entries of a row are set to 1", self.module, target)
                 base = Tensor(Kind.MULTI_HOT, rank=1, trail=link)
             self.assign(target.value.id, base.but(marks=frozenset(m for m in base.marks if not m.startswith("padded"))))

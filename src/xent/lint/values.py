@@ -263,6 +263,7 @@ class Tensor(Value):
     tempered: Link | None = None
     scrambled: Link | None = None  # a view put the name of the class axis where its numbers are not
     softened: bool = False  # a small constant was added
+    turn: int = 0  # how many loops it was made in, anew at each turn
     of: str = ""  # the expression that it was made of, where that matters
     made: Made | None = None  # the activation that it comes from
     marks: frozenset[str] = frozenset()

@@ -223,12 +223,13 @@ def _filled(site: Site) -> Value:
     marks = {"flat"} if len(sizes) == 1 and not single else set()
     if isinstance(site.node, ast.Call) and ast.unparse(site.node.func).endswith(("zeros", "zeros_like")):
         marks |= {"zeros"}
-    return Tensor(Kind.ANY, rank=len(sizes) or None if not single else None, marks=frozenset(marks))
+    rank = len(sizes) or None if not single else None
+    return Tensor(Kind.ANY, rank=rank, turn=site.machine.loops, marks=frozenset(marks))
 
 
 def _zeros_like(site: Site) -> Value:
     x = as_tensor(site.get(0))
-    return Tensor(Kind.ANY, rank=x.rank, marks=frozenset({"zeros"}))
+    return Tensor(Kind.ANY, rank=x.rank, turn=site.machine.loops, marks=frozenset({"zeros"}))
 
 
 FUNCTIONS: dict[str, Callable[[Site], Value]] = {

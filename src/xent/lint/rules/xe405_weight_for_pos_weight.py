@@ -68,7 +68,7 @@ def check(event: LossCall, seen: Seen) -> Verdict | None:
         return None
     numbers = weight.args[0]
     items = numbers.items if isinstance(numbers, Seq) else (numbers,)
-    if len(items) != 1 or constant(items[0]) in (1, 1.0):
+    if (isinstance(numbers, Seq) and not numbers.exact) or len(items) != 1 or constant(items[0]) in (1, 1.0):
         return None
     trail = Link("one weight for all", weight.module, weight.node)
     return Verdict(

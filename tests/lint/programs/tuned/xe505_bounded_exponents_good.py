@@ -40,3 +40,27 @@ def random_policy(n, actions):
     p = np.exp(np.random.uniform(size=(n, 1, actions)))
     p = p / np.sum(p, axis=-1, keepdims=True)
     return np.log(p)
+
+
+LOG_EPS = np.log(np.finfo(np.float32).eps)
+
+
+def clipped_softmax(x):
+    exp_x = np.exp(x.clip(LOG_EPS, -LOG_EPS))
+    return exp_x / np.sum(exp_x, axis=-1, keepdims=True)
+
+
+class Boltzmann:
+    def __init__(self, tau=1.0, clip=(-500.0, 500.0)):
+        self.tau = tau
+        self.clip = clip
+
+    def probabilities(self, values):
+        exp_values = np.exp(np.clip(values.astype("float64") / self.tau, self.clip[0], self.clip[1]))
+        return exp_values / np.sum(exp_values)
+
+
+def capped(activations):
+    activations = np.minimum(activations, 709)
+    e = np.exp(activations)
+    return e / np.sum(e, axis=1)[:, None]
