@@ -117,7 +117,7 @@ class _Reader:
         return None
 
     def is_kernel(self, node: ast.expr) -> bool:
-        """Whether it is minus a square, be it scaled: 0 in the middle, and less all around. A scale is positive."""
+        """Whether it is minus a square, or minus steps from 0, be they scaled: 0 somewhere, and less elsewhere."""
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             return self._is_square(node.operand)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
@@ -131,8 +131,15 @@ class _Reader:
         return bound is not None and self.is_kernel(bound)
 
     def _is_square(self, node: ast.expr) -> bool:
-        """Whether it is a square, or a sum of two, be it scaled. A sum along an axis is none: it may be far from 0."""
+        """Whether it is a square, steps from 0, or a sum of two, be it scaled by what is taken for positive.
+
+        The sum of squares along an axis is none: it may be far from 0.
+        """
+        if isinstance(node, ast.Subscript):
+            return self._is_square(node.value)
         if isinstance(node, ast.BinOp):
+            if isinstance(node.op, ast.Mult) and ast.dump(node.left) == ast.dump(node.right):
+                return True
             if isinstance(node.op, ast.Pow):
                 return _is_even(node.right)
             if isinstance(node.op, ast.Div):
@@ -147,6 +154,8 @@ class _Reader:
             name, given = self._called(node)
             if name in _POWERS:
                 return len(given) == 2 and _is_even(given[1])
+            if name == "arange":
+                return len(given) == 1
             return name == "square" or (name in _SAME and bool(given) and self._is_square(given[0]))
         bound = self._bound(node)
         return bound is not None and self._is_square(bound)

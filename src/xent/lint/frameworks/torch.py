@@ -169,10 +169,13 @@ def _linear(site: Site) -> Value:
 def revive(machine: Machine, named: ast.expr, value: Value, node: ast.AST) -> Value:
     """Tell the rules of ``loss.requires_grad = True``: a loss has it already, unless its graph was cut.
 
+    ``loss.detach().requires_grad_()`` is a leaf made on purpose, as a cache of gradients needs.
     Return what the value is now: a leaf of which the gradient is wanted, if the file reads one.
     """
+    meant = isinstance(named, ast.Call) and isinstance(named.func, ast.Attribute) and named.func.attr == "detach"
     if isinstance(value, Tensor) and value.kind is Kind.LOSS:
-        machine.emit(Revived(machine.module, node, value))
+        if not meant:
+            machine.emit(Revived(machine.module, node, value))
     elif isinstance(value, Unknown | Method | Tensor):
         text = ast.unparse(named)
         if _LOSS_NAME.search(text) and f"{text}.backward(" in machine.module.text:

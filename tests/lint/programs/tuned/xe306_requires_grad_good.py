@@ -1,4 +1,4 @@
-# What is learned or perturbed is told that it requires a gradient; the loss has it by itself.
+# What is learned or perturbed is told that it requires a gradient; the loss has it, but for a leaf made on purpose.
 import torch
 from torch import nn
 
@@ -42,3 +42,10 @@ def chunked_by_attribute(hidden, y):
     logits.requires_grad = True
     criterion(logits, y).backward()
     return logits.grad
+
+
+def cached(model, x, y):
+    loss = criterion(torch.cat([model(part) for part in x]), y)
+    loss.backward()
+    loss = loss.detach().requires_grad_()
+    return loss, [part.grad for part in x]

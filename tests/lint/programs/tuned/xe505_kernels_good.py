@@ -40,3 +40,16 @@ class Parzen(torch.nn.Module):
     def forward(self, values):
         weight = torch.exp(-self.precision.to(values) * (values - self.centers.to(values)) ** 2)
         return weight / torch.sum(weight, dim=-1, keepdim=True)
+
+
+def blur_as_matlab(shape, sigma):
+    m, n = [(size - 1) / 2 for size in shape]
+    y, x = np.ogrid[-m : m + 1, -n : n + 1]
+    h = np.exp(-(x * x + y * y) / (2 * sigma * sigma))
+    h /= h.sum()
+    return h
+
+
+def recency(n, decay):
+    weights = np.exp(-decay * np.arange(n)[::-1])
+    return weights / np.sum(weights)
