@@ -110,7 +110,7 @@ class _Reader:
         for statement in self._body:
             if statement.lineno >= node.lineno:
                 break
-            if any(isinstance(e, ast.Name) and e.id == node.id and _stored(e) for e in ast.walk(statement)):
+            if any(_stored(each) == node.id for each in ast.walk(statement)):
                 last = statement
         if isinstance(last, ast.Assign) and len(last.targets) == 1 and isinstance(last.targets[0], ast.Name):
             return last.value
@@ -225,8 +225,13 @@ def _is_negative(node: ast.expr) -> bool:
     return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
 
 
-def _stored(name: ast.Name) -> bool:
-    return isinstance(name.ctx, ast.Store | ast.Del)
+def _stored(node: ast.AST) -> str | None:
+    """Return the name that is bound here, or of which an item is set."""
+    if not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+        return None
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _combined(op: ast.operator, a: Interval, b: Interval) -> Interval:

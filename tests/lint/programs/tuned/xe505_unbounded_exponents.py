@@ -16,3 +16,11 @@ def contrast(video, text, temperature=0.01):
 def scaled(rng, n, scale):
     logits = scale * rng.uniform(-1, 1, size=(n, 3))
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)  # expect: XE505
+
+
+def preferences(rewards, n_actions):
+    h = np.zeros(n_actions)
+    for action, reward in rewards:
+        h[action] = h[action] + reward
+    exp = np.exp(h)
+    return exp / np.sum(exp)  # expect: XE505
