@@ -226,7 +226,9 @@ def _is_negative(node: ast.expr) -> bool:
 
 
 def _stored(node: ast.AST) -> str | None:
-    """Return the name that is bound here, or of which an item is set."""
+    """Return the name that is bound here, of which an item is set, or that is changed in place: ``x.add_(1)``."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
+        return node.func.value.id if isinstance(node.func.value, ast.Name) else None
     if not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
         return None
     while isinstance(node, ast.Subscript):
