@@ -152,12 +152,12 @@ class _Checker:
         try:
             return _Checked(path, self._findings(source), has_noqa)
         except SourceProblem as problem:
-            finding = _unreadable(problem)
+            return _Checked(path, [_unreadable(problem)], has_noqa)
         except (RecursionError, MemoryError):
             finding = _unreadable(SourceProblem(path, 1, "is nested too deeply to be followed"))
         except Exception as error:
             finding = _internal(path, error)
-        self._analysis = None  # what it knew may be half of it
+        self._forget()  # what it knew may be half of it
         return _Checked(path, [finding], has_noqa)
 
     def _findings(self, source: Source) -> list[Finding]:
@@ -168,11 +168,15 @@ class _Checker:
                 parse(source)  # only to say so where it is broken
             return []
         if self._analysis.tree.n_characters > _FORGET:
+            self._forget()
+            self._analysis = self._run.analysis()
+        return self._analysis.check(source.path)
+
+    def _forget(self) -> None:
+        if self._analysis is not None:
             self._analysis.tree.forget()
             self._analysis = None
             gc.collect()
-            self._analysis = self._run.analysis()
-        return self._analysis.check(source.path)
 
 
 def _reported(run: _Run, checked: Iterable[_Checked]) -> list[ReportedFinding]:

@@ -98,6 +98,7 @@ class Expressions(Arithmetic):
                 kwargs[keyword.arg] = value
             elif isinstance(value, Mapping):
                 kwargs.update({key: v for key, v in value.store.items() if isinstance(key, str)})
+        self.calls_seen.add(node)
         value = self.call(function, args, kwargs, node)
         if isinstance(value, Tensor) and value.call is not None and value.call.node is node:
             self._learn(node, value.call)

@@ -96,7 +96,8 @@ class Interpreter(Statements):
             if not module.loaded and not module.loading:
                 self.load(module)
             entries = list(self._functions(module, module.tree.body, None))
-            for function in _telling(module, entries):
+            telling = _telling(module, entries)
+            for function in telling:
                 self._enter(module, function)
             for value in list(module.scope.names.values()):
                 if (
@@ -115,6 +116,9 @@ class Interpreter(Statements):
                     self._enter_instance(self.instance(cls), True)
             for instance in self._made():
                 self._enter_instance(instance)
+            for function in telling:
+                if self._has_dead_losses(module, function):
+                    self._enter(module, function, with_options=True)
         except Exhausted:
             self.frames.clear()
             self.journal.clear()
@@ -132,9 +136,23 @@ class Interpreter(Statements):
                 if isinstance(node, ast.If):
                     yield from self._functions(module, node.orelse, cls)
 
-    def _enter(self, module: Module, entry: tuple[ast.ClassDef | None, ast.FunctionDef | ast.AsyncFunctionDef]) -> None:
+    def _has_dead_losses(self, module: Module, entry: Entry) -> bool:
+        """Whether a loss was not met that some option of a function, or of its class, may switch on."""
         cls_node, node = entry
-        if node in self.evaluated:
+        if not module.losses(node):
+            return False
+        makers = [node, *(each for each in getattr(cls_node, "body", ()) if getattr(each, "name", "") == "__init__")]
+        if not any(_options(maker) for maker in makers):
+            return False
+        lines = module.loss_lines(node)
+        return any(
+            isinstance(call, ast.Call) and call.lineno in lines and call not in self.calls_seen
+            for call in ast.walk(node)
+        )
+
+    def _enter(self, module: Module, entry: Entry, with_options: bool = False) -> None:
+        cls_node, node = entry
+        if node in self.evaluated and not with_options:
             return
         mark = len(self.journal)
         self.frames = [Frame(module, module.scope)]
@@ -144,17 +162,19 @@ class Interpreter(Statements):
                 value = module.scope.names.get(node.name)
                 if not (isinstance(value, Function) and value.node is node):
                     value = Function(node, module, module.scope)
-                self.run(value, (), self._like_globals(module, node), node)
+                given = self._like_globals(module, node)
+                self.run(value, (), {**_options(node), **given} if with_options else given, node)
                 return
             cls = module.scope.names.get(cls_node.name)
             if isinstance(cls, Class) and cls.node is cls_node:
                 method = cls.names.get(node.name)
                 if not isinstance(method, Function) or method.node is not node:
                     return
-                this = self.instance(cls)
+                this = self.instance(cls, with_options)
                 self.ready(this)
                 if node.name != "__init__":
-                    self.run(method.bind(this) if not _static(node) else method, self._given(this, node), {}, node)
+                    options = _options(node) if with_options else {}
+                    self.run(method.bind(this) if not _static(node) else method, self._given(this, node), options, node)
         except RecursionError:
             return
         finally:
@@ -180,9 +200,11 @@ class Interpreter(Statements):
             return (model,)
         return ()
 
-    def instance(self, cls: Class) -> Object:
-        """Return an instance of a class as it is made with its defaults."""
-        return Object(cls, ASSUMED, (), {}, cls.module, cls.node)
+    def instance(self, cls: Class, with_options: bool = False) -> Object:
+        """Return an instance of a class as it is made with its defaults, or with options that nobody knows."""
+        init = cls.names.get("__init__")
+        options = _options(init.node) if with_options and isinstance(init, Function) else {}
+        return Object(cls, ASSUMED, (), options, cls.module, cls.node)
 
     def _made(self) -> list[Object]:
         counts: dict[Class, int] = {}
@@ -287,6 +309,20 @@ def _telling(module: Module, entries: list[Entry]) -> list[Entry]:
     if names:
         chosen |= set(filter(module.calls(names), (node for _, node in entries)))
     return [entry for entry in entries if entry[1] in chosen]
+
+
+def _options(node: ast.AST) -> dict[str, Value]:
+    """Return the parameters whose default switches something off or on, as values that nobody knows."""
+    given = getattr(node, "args", None)
+    if not isinstance(given, ast.arguments):
+        return {}
+    last = given.args[len(given.args) - len(given.defaults) :]
+    pairs = [*zip(last, given.defaults, strict=True), *zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+    return {
+        name.arg: UNKNOWN
+        for name, default in pairs
+        if isinstance(default, ast.Constant) and isinstance(default.value, bool | str | None)
+    }
 
 
 def known_argument(value: Value) -> bool:

@@ -70,6 +70,7 @@ class Machine(ABC):
         self.loops = 0  # that the running statement stands in
         self.untraced = 0  # blocks and functions that run and that no gradient passes through, or one written by hand
         self.evaluated: set[ast.AST] = set()
+        self.calls_seen: set[ast.AST] = set()
         self.instances: list[Object] = []
         self.assumed: list[tuple[ast.expr, bool]] = []  # the tests of the arms that run, and whether they held
 

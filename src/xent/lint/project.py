@@ -133,6 +133,11 @@ class Module:
         """Whether a function's text may call a loss."""
         return _within(self._loss_lines, node)
 
+    def loss_lines(self, node: ast.AST) -> set[int]:
+        """Return the lines of a function that may call a loss."""
+        first, last = _span(node)
+        return {line for line in self._loss_lines if first <= line <= last}
+
     def calls(self, names: set[str]) -> Callable[[ast.AST], bool]:
         """Return whether a function's text has a call of one of these names."""
         lines = relevance.calls(names, self._lower)

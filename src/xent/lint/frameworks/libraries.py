@@ -70,6 +70,8 @@ def external(name: str) -> External:
         name = ".".join((parts[0], parts[1], parts[-1]))  # keras.layers.core.Dense
     if name == "keras.Sequential":
         name = "keras.models.Sequential"
+    if name.startswith("tensorflow.losses.") and parts[2][:1].isupper():  # of TensorFlow 2; those of 1 are lower case
+        name = f"keras.losses.{parts[2]}"
     return External(name)
 
 

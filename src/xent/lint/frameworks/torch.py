@@ -178,7 +178,8 @@ def revive(machine: Machine, named: ast.expr, value: Value, node: ast.AST) -> Va
             machine.emit(Revived(machine.module, node, value))
     elif isinstance(value, Unknown | Method | Tensor):
         text = ast.unparse(named)
-        if _LOSS_NAME.search(text) and f"{text}.backward(" in machine.module.text:
+        used = f"{text}.backward(" in machine.module.text or f"return {text}" in machine.module.text
+        if _LOSS_NAME.search(text) and used:
             machine.emit(Revived(machine.module, node, None))
     if isinstance(value, Tensor) and value.kind is not Kind.LOSS and _READS_GRADIENT.search(machine.module.text):
         return value.but(detached=None)
@@ -452,10 +453,13 @@ def append(machine: Machine, layer: Object, item: Value, name: str | None = None
     items = list(children.items)
     if at is None:
         items.append(item)
-    elif children.exact and -len(items) <= at < len(items):
+    elif "?last" not in layer.attrs and children.exact and -len(items) <= at < len(items):
         items[at] = item
-    elif at == -1 or not items:
+    elif at == layer.attrs.get("?last"):
+        items[-1] = item
+    elif at == -1 or not items or at > layer.attrs.get("?last", at):  # of a ready-made model: the others are its own
         items = [*items, item]
+        machine.write(layer.attrs, "?last", at)
     else:
         machine.write(children.store, "exact", False)
         return
