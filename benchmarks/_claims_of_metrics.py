@@ -178,9 +178,10 @@ def _() -> Cases:
 
 
 def tied() -> Iterator[tuple[Array, Array]]:
-    """Yield (y, p) of two classes with ties, 300 rows or as many as there are."""
+    """Yield (y, p) of two classes with ties, many and few, 300 rows or as many as there are."""
     random = np.random.default_rng(0)
     yield random.integers(0, 2, 300), random.integers(0, 11, 300) / 10
+    yield random.integers(0, 2, 300), random.integers(0, 97, 300) / 96
     for y, p in networks():
         yield from stated(y, p)
 

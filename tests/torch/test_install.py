@@ -22,7 +22,10 @@ def places() -> dict[str, Any]:
     seen = {name: getattr(F, name) for name in ("cross_entropy", "binary_cross_entropy_with_logits")}
     for cls in (torch.nn.CrossEntropyLoss, torch.nn.BCEWithLogitsLoss):
         seen[cls.__name__] = cls
-        seen |= {f"{cls.__name__}.{name}": value for name, value in vars(cls).items()}
+        parts = {name: value for name, value in vars(cls).items() if name != "__annotations__" or value}
+        seen |= {
+            f"{cls.__name__}.{name}": value for name, value in parts.items()
+        }  # asked for, Python makes an empty one
     return seen
 
 
