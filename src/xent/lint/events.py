@@ -146,6 +146,7 @@ class Broadcast(Event):
 
     left: Tensor
     right: Tensor
+    symbol: Value | None = None  # the flat one, where only what else is done with it says that it is
 
 
 @dataclass(frozen=True, slots=True, eq=False)

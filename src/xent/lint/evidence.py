@@ -19,6 +19,7 @@ class Seen:
         self.differentiated: set[LossCall] = set()
         self.called: set[ast.AST] = set()  # where losses are made that are called
         self.logits: dict[Value, LossCall] = {}  # predictions of which only this is known
+        self.class_targets: set[Value] = set()  # what is the target of a loss of class indices
         self.complemented: set[LossCall] = set()
         self.thresholded: dict[ast.AST, Threshold] = {}
         self._events: list[Event] = []
@@ -31,11 +32,13 @@ class Seen:
         for event in events:
             if isinstance(event, LossCall) and event.maker is not None and not event.made:
                 self.called.add(event.maker.node)
+            if isinstance(event, LossCall) and event.loss.index and event.loss.family == "softmax" and event.target:
+                self.class_targets.add(event.target)
             if isinstance(event, LossCall) and event.loss.takes == "logits":
                 self.logits.setdefault(event.prediction, event)
-            if isinstance(event, LossCall) and event.loss.takes == "logits" and isinstance(event.prediction, Tensor):
-                if event.prediction.origin is not None and event.prediction.kind is Kind.LOGITS:
-                    self.logits_of.setdefault(event.prediction.origin, event)
+            if isinstance(event, LossCall) and isinstance(x := event.prediction, Tensor) and x.origin is not None:
+                if (event.loss.takes, x.kind) in (("logits", Kind.LOGITS), ("probs", Kind.SIGMOID)):
+                    self.logits_of.setdefault(x.origin, event)
             elif isinstance(event, Backward) and event.loss.call is not None:
                 self.differentiated.update(event.loss.calls)
             elif isinstance(event, Complement) and event.loss.call is not None:

@@ -237,6 +237,8 @@ def _items(a: object, b: object) -> tuple[Value, ...]:
     """Return the items of a sequence that two arms leave; of two lengths what is appended later is still its end."""
     if not isinstance(a, tuple) or not isinstance(b, tuple):
         return ()
+    if not a or not b:
+        return a or b  # what a loop appends, if it turns at all
     if len(a) != len(b):
         return (UNKNOWN,)
     return tuple(join(x, y) for x, y in zip(a, b, strict=True))

@@ -96,6 +96,7 @@ _NEAR = ("softm", "sigmoid", "expit", "perplex", "ppl", "exp(")
 _SOFTMAX = Sign(("softmax",), re.compile(r"softmax\s*\("))
 _BARE_SOFTMAX = Sign(("softmax",), re.compile(r"softmax\s*\((?![^\n]*(?:dim|axis|,))"))
 _LARGEST = re.compile(r"argmax|\.max\s*\(|amax\s*\(|topk|axis\s*=\s*0|dim\s*=\s*0")
+_ONE_UNIT = re.compile(r"(?:linear|conv\dd|dense)\s*\((?:[^()\n]*,)?\s*1\s*[,)]")
 #: Predictions are cut at one half, or rounded.
 _THRESHOLD = Sign(
     (".5", ".gt", ".ge", ".lt", ".le", ".round", "binary_accuracy"),
@@ -106,10 +107,10 @@ _THRESHOLD = Sign(
 )
 #: Ids are mapped; a value is divided by a temperature; a difference or a comparison meets the labels.
 _REST = Sign(
-    ("==", ".backward", "-"),
+    ("==", ".backward", "-", "requires_grad"),
     re.compile(
         r"==\s*(?:255|-1|-100|\w*ignore\w*|ign|void\w*)\b"
-        r"|\.backward\s*\("
+        r"|\.backward\s*\(|loss\w*\s*(?:\.requires_grad|,\s*requires_grad)"
         r"|==\s*(?:y|labels?|targets?|gt|truth|\w+_labels?|\w+_targets?)\b"
         r"|-\s*(?:y|labels?|targets?|\w+_labels?)\w*\s*\)"
     ),
@@ -138,7 +139,7 @@ def lines(text: str) -> list[int]:
         found.update(divided)
     if any(word in text for word in _NEAR):
         found.update(_LOGARITHM.lines(text))
-    if _BARE_SOFTMAX.lines(text) or _LARGEST.search(text):
+    if _BARE_SOFTMAX.lines(text) or ("softmax" in text and (_LARGEST.search(text) or _ONE_UNIT.search(text))):
         found.update(_SOFTMAX.lines(text))
     return sorted(found)
 

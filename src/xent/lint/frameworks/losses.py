@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from xent.lint.events import Broadcast, Loss, LossCall
 from xent.lint.frameworks.site import Site
-from xent.lint.values import UNKNOWN, Const, Kind, Link, Object, Tensor, Value
+from xent.lint.values import UNKNOWN, Const, Kind, Link, Object, Tensor, Unknown, Value
 
 
 def named(parameters: Sequence[str], args: Sequence[Value], kwargs: dict[str, Value]) -> dict[str, Value]:
@@ -84,6 +84,9 @@ def reduction(event: LossCall) -> str | None:
 
 def meet_shapes(site: Site, a: Value, b: Value, node: ast.AST | None = None) -> None:
     """Tell the rules where a column meets a flat array, and broadcasts to a square."""
+    for kept, other in ((a, b), (b, a)):
+        if isinstance(kept, Tensor) and "kept" in kept.marks and isinstance(other, Unknown) and other.name:
+            site.machine.emit(Broadcast(site.module, node or site.node, kept, Tensor(Kind.ANY), other))
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         for column, flat in ((a, b), (b, a)):
             if column.n_classes == 1 and not column.marks & {"squeezed", "flat"}:

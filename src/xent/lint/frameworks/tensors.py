@@ -197,9 +197,8 @@ def index_of_largest(site: Site, given: Value | None) -> Value:
     axis = next((a for a in (site.integer(0, "dim", "axis"), site.integer(1, "dim", "axis")) if a is not None), None)
     if axis is not None and x.kind in (Kind.SOFTMAX, Kind.LOG_SOFTMAX):
         site.machine.emit(Chosen(site.module, site.node, x, axis))
-    return Tensor(
-        Kind.INDEX, classes=x.classes, origin=x.origin, trail=link, detached=link, marks=frozenset({"argmax"})
-    )
+    kept = {"argmax", "kept"} if site.constant(-1, "keepdim") is True and axis in (1, -1) else {"argmax"}
+    return Tensor(Kind.INDEX, classes=x.classes, origin=x.origin, trail=link, detached=link, marks=frozenset(kept))
 
 
 def keep(site: Site, given: Value | None) -> Value:
@@ -302,7 +301,8 @@ def reshape(site: Site, given: Value | None, offset: int = 0) -> Value:
             return Tensor(Kind.ANY, rank=1, marks=frozenset({"flat"}))
         if [constant(each) for each in shape] == [-1, 1] and isinstance(given, Unknown):
             return Tensor(Kind.ANY, rank=2, classes=Const(1), class_axis=-1, of=given.name)
-        return UNKNOWN
+        starred = any(isinstance(arg, ast.Starred) for arg in getattr(site.node, "args", ()))
+        return Tensor(Kind.ANY, rank=len(shape)) if len(shape) > 1 and not starred else UNKNOWN
     numbers = [value.value if isinstance(value, Const) else None for value in shape]
     rank = len(shape) or None
     if numbers == [-1]:
@@ -399,11 +399,11 @@ _KEPT = (
     *("requires_grad_", "nan_to_num", "astype", "copy", "asnumpy", "tolist", "item", "expand_as", "new_tensor"),
     *("retain_grad", "realize", "cast", "identity", "convert_to_tensor", "asarray", "array", "as_tensor"),
     *("from_numpy", "tensor", "float_", "device_get", "device_put", "copy_", "block_until_ready", "Dropout"),
-    *("ensure_shape", "print", "Print", "interpolate", "constant"),
+    *("dropout", "batch_norm", "ensure_shape", "print", "Print", "interpolate", "constant"),
 )
 _LOOSENED = (
     *("expand", "repeat", "repeat_interleave", "index_select", "masked_select", "narrow", "chunk", "split"),
-    *("unbind", "flip", "roll", "boolean_mask", "tile", "dropout", "batch_norm", "broadcast_to", "where_"),
+    *("unbind", "flip", "roll", "boolean_mask", "tile", "broadcast_to", "where_"),
 )
 
 #: By the last part of a name, for functions and methods alike.

@@ -62,4 +62,6 @@ its mean or its sum.""",
 @RULE.on(Broadcast)
 def check(event: Broadcast, seen: Seen) -> Verdict | None:
     """(n, 1) and (n,) make (n, n)."""
+    if event.symbol is not None and event.symbol not in seen.class_targets:
+        return None
     return Verdict("shapes (n, 1) and (n,) broadcast to (n, n): every row meets every other", event.left.trail)
