@@ -178,8 +178,11 @@ def revive(machine: Machine, named: ast.expr, value: Value, node: ast.AST) -> Va
             machine.emit(Revived(machine.module, node, value))
     elif isinstance(value, Unknown | Method | Tensor):
         text = ast.unparse(named)
-        used = f"{text}.backward(" in machine.module.text or f"return {text}" in machine.module.text
-        if _LOSS_NAME.search(text) and used:
+        is_new = isinstance(node, ast.Call) and named in node.args  # a new tensor is cut off for certain
+        function = machine.frame.function
+        around = machine.module.source(function.node) if function is not None else machine.module.text
+        used = f"{text}.backward(" in around or (is_new and f"return {text}" in around)
+        if used and _LOSS_NAME.search(text):
             machine.emit(Revived(machine.module, node, None))
     if isinstance(value, Tensor) and value.kind is not Kind.LOSS and _READS_GRADIENT.search(machine.module.text):
         return value.but(detached=None)
@@ -187,8 +190,6 @@ def revive(machine: Machine, named: ast.expr, value: Value, node: ast.AST) -> Va
 
 
 _LOSS_NAME = re.compile(r"(?:^|[._])(?:\w*_)?(?:loss|\w+loss)(?:_?\w{1,2})?$", re.I)
-
-
 _READS_GRADIENT = re.compile(r"\w\.grad\b(?!\s*=)|autograd\.grad\(")
 
 

@@ -36,3 +36,10 @@ def anew(model, x, y):
     loss = my_own_loss(model(x), y)
     loss = Variable(loss, requires_grad=True)  # expect: XE306
     loss.backward()
+
+
+class Chamfer(nn.Module):
+    def forward(self, x, y):
+        loss, _ = chamfer_distance(x, y)
+        loss = Variable(loss, requires_grad=True)  # expect: XE306
+        return loss

@@ -49,3 +49,12 @@ def cached(model, x, y):
     loss.backward()
     loss = loss.detach().requires_grad_()
     return loss, [part.grad for part in x]
+
+
+def of_latents(latents, loss):
+    return torch.autograd.grad(loss.requires_grad_(True), [latents], retain_graph=True)[0]
+
+
+def own_loss(maxima):
+    loss = max(1 - each for each in maxima)
+    return loss
