@@ -8,7 +8,7 @@ from typing import Any
 
 from xent.lint.arithmetic import Arithmetic
 from xent.lint.events import LossCall, Threshold
-from xent.lint.frameworks import datasets, tensors
+from xent.lint.frameworks import datasets, shapes
 from xent.lint.frameworks.losses import meet_shapes
 from xent.lint.machine import Exhausted
 from xent.lint.values import (
@@ -68,7 +68,7 @@ class Expressions(Arithmetic):
         if isinstance(base, Seq) and node.attr in ("values", "indices") and len(base.items) == 2:
             return base.items[node.attr == "indices"]
         if node.attr == "shape" and isinstance(base, Tensor):
-            return tensors.Shape(base)
+            return shapes.Shape(base)
         if node.attr == "T" and isinstance(base, Tensor):
             return base.but(class_axis=None, axis=None)
         value = self.attribute(base, node.attr, node)
@@ -268,9 +268,9 @@ class Expressions(Arithmetic):
         if isinstance(node.slice, ast.Slice):
             return self._slice(base, node.slice)
         key = self.evaluate(node.slice)
-        if isinstance(base, tensors.Shape):
+        if isinstance(base, shapes.Shape):
             index = constant(key)
-            return tensors.size(base.of, index if isinstance(index, int) else None)
+            return shapes.size(base.of, index if isinstance(index, int) else None)
         if isinstance(base, Seq | Mapping):
             return self.item(base, key)
         if isinstance(base, Object):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from xent.lint.expressions import Expressions
-from xent.lint.frameworks import datasets, labels, tensors, torch
+from xent.lint.frameworks import datasets, labels, shapes, torch
 from xent.lint.machine import NO_GRADIENT
 from xent.lint.values import (
     UNKNOWN,
@@ -100,7 +100,7 @@ class Statements(Expressions):
     def _unpack(self, targets: list[ast.expr], value: Value) -> None:
         stars = [i for i, each in enumerate(targets) if isinstance(each, ast.Starred)]
         items: list[Value] = [UNKNOWN] * len(targets)
-        if isinstance(value, tensors.Shape):
+        if isinstance(value, shapes.Shape):
             items = value.items(len(targets))
         elif isinstance(value, Seq) and value.exact:
             if not stars and len(value.items) == len(targets):
