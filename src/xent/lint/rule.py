@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from xent.lint.project import Module
     from xent.lint.values import Link
 
+#: Where the documentation is published.
+DOCUMENTATION = "https://xent.readthedocs.io/en/latest"
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -63,7 +66,7 @@ class Rule:
     @property
     def url(self) -> str:
         """The page of this rule."""
-        return f"https://xent.readthedocs.io/en/latest/reference/rules/{self.code}.html"
+        return f"{DOCUMENTATION}/reference/rules/{self.code}.html"
 
     def on(self, *events: type[Event]) -> Callable[[Check], Check]:
         """Have a function look at events of these types."""

@@ -12,7 +12,7 @@ from xent.lint.finding import Fix, Place, Severity
 from xent.lint.formats.json import dump
 from xent.lint.patterns import absolute
 from xent.lint.report import Report, ReportedFinding
-from xent.lint.rule import Rule
+from xent.lint.rule import DOCUMENTATION, Rule
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVEL: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
@@ -26,7 +26,7 @@ def write(report: Report, colour: bool = False) -> str:
     index = {rule.code: number for number, rule in enumerate(rules)}
     driver: dict[str, Any] = {
         "name": "xent lint",
-        "informationUri": "https://xent.readthedocs.io/en/latest/guide/lint.html",
+        "informationUri": f"{DOCUMENTATION}/guide/lint.html",
         "rules": [_rule(rule) for rule in rules],
     }
     with suppress(PackageNotFoundError):  # run from the source
