@@ -36,6 +36,7 @@ class Seen:
                 self.class_targets.add(event.target)
             if isinstance(event, LossCall) and event.loss.takes == "logits":
                 self.logits.setdefault(event.prediction, event)
+                self.logits_of.setdefault(event.node, event)  # of what is known by this alone
             if isinstance(event, LossCall) and isinstance(x := event.prediction, Tensor) and x.origin is not None:
                 if (event.loss.takes, x.kind) in (("logits", Kind.LOGITS), ("probs", Kind.SIGMOID)):
                     self.logits_of.setdefault(x.origin, event)
@@ -43,8 +44,9 @@ class Seen:
                 self.differentiated.update(event.loss.calls)
             elif isinstance(event, Complement) and event.loss.call is not None:
                 self.complemented.add(event.loss.call)
-            elif isinstance(event, Threshold) and event.value.kind is Kind.SIGMOID and event.value.origin is not None:
-                self.thresholded.setdefault(event.value.origin, event)
+            elif isinstance(event, Threshold) and (x := event.value).kind is Kind.SIGMOID and x.origin is not None:
+                origin = x.origin if not x.marks & {"column", "part"} else event.node  # another head's, in one tensor
+                self.thresholded.setdefault(origin, event)
 
     @cached_property
     def uses(self) -> Uses:

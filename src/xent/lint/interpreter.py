@@ -321,7 +321,7 @@ def _options(node: ast.AST) -> dict[str, Value]:
     return {
         name.arg: UNKNOWN
         for name, default in pairs
-        if isinstance(default, ast.Constant) and isinstance(default.value, bool | str | None)
+        if isinstance(default, ast.Constant) and (isinstance(default.value, bool | str | None) or default.value == 0)
     }
 
 

@@ -60,7 +60,7 @@ def activate(
         of="",
         made=_made(site, kind, by) if by else None,
         call=None,
-        marks=(x.marks & {"squeezed", "flat", "long sequence"})
+        marks=(x.marks & {"squeezed", "flat", "long sequence", "column", "part"})
         | _marks(x, given, axis)
         | ({"of ReLU"} if x.kind is Kind.RELU else frozenset()),
     )

@@ -213,6 +213,8 @@ def _tensor(site: Site) -> Value:
         return Tensor(Kind.ANY, detached=site.link("a new tensor of its numbers is cut off from the graph"))
     if isinstance(given, Object) and given.name == "?by appearance":
         return given
+    if isinstance(given, Const) and isinstance(given.value, int | float) and not isinstance(given.value, bool):
+        return Object(None, "?numbers", (seq([given]),), {}, site.module, site.node)
     if isinstance(given, Seq) and not given.exact and given.items and isinstance(given.items[0], Tensor):
         return given.items[0]
     if isinstance(given, Seq):

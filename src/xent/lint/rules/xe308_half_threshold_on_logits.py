@@ -21,7 +21,8 @@ called negative. Where the probabilities are spread evenly over [0, 1] and right
 The training is not harmed, only what is reported and decided, and a model may be chosen by it. `round` and `int` on a
 logit are no better: they also return 2, 3 or −1.
 
-Compare logits with 0, or their sigmoid with .5. Another probability p has the logit ln(p/(1 − p)): 2.197 for .9.""",
+Compare logits with 0, or their sigmoid with .5. Another probability p has the logit ln(p/(1 − p)): 2.197 for .9.
+Of the logits of classes under one softmax only the differences count: the same number may be added to all of them.""",
     bad="""\
 import torch
 from torch import nn
@@ -69,6 +70,11 @@ def predict(features):
 
 _MESSAGE = "0.5 is the threshold of a probability; these are logits, of which 0.5 means p = .622: compare with 0"
 
+_OF_CLASSES = (
+    "0.5 is the threshold of a probability; of the logits of classes only their differences count: "
+    "take argmax, or softmax first"
+)
+
 
 @RULE.on(Threshold)
 def check(event: Threshold, seen: Seen) -> Verdict | None:
@@ -77,17 +83,14 @@ def check(event: Threshold, seen: Seen) -> Verdict | None:
     if event.at != 0.5 or event.rounded:
         return None
     takes = seen.logits.get(event.symbol) if event.symbol is not None else None
-    if takes is not None and takes.loss.family == "sigmoid":
-        return Verdict(
-            _MESSAGE, Link(f"{takes.loss.name} takes it as logits", takes.module, takes.node), fix=_at_zero(event)
-        )
-    if x.kind is not Kind.LOGITS:
-        return None
-    if "decision" not in x.marks and not (
-        x.origin in seen.logits_of and seen.logits_of[x.origin].loss.family == "sigmoid"
-    ):
-        return None
-    return Verdict(_MESSAGE, x.trail, fix=_at_zero(event))
+    trail = Link(f"{takes.loss.name} takes it as logits", takes.module, takes.node) if takes is not None else None
+    if takes is None and x.kind is Kind.LOGITS:
+        takes, trail = seen.logits_of.get(x.origin) if x.origin is not None else None, x.trail
+    if (takes is not None and takes.loss.family == "sigmoid") or (x.kind is Kind.LOGITS and "decision" in x.marks):
+        return Verdict(_MESSAGE, trail, fix=_at_zero(event))
+    if takes is not None and takes.loss.family == "softmax" and not x.marks & {"column", "part"}:
+        return Verdict(_OF_CLASSES, trail)
+    return None
 
 
 def _at_zero(event: Threshold) -> Fix | None:
