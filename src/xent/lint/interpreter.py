@@ -61,15 +61,8 @@ class Interpreter(Statements):
         """Evaluate the body of a module, once; what it writes stays, whatever branch asked for it."""
         module.loading = True
         journal, self.journal = self.journal, []
-        frames, self.frames = (
-            self.frames,
-            [*self.frames[:1], Frame(module, module.scope)]
-            if len(self.frames) > 40
-            else [
-                *self.frames,
-                Frame(module, module.scope),
-            ],
-        )
+        frames = self.frames
+        self.frames = [*(frames[:1] if len(frames) > 40 else frames), Frame(module, module.scope)]
         try:
             self.body(module.tree.body)
         except RecursionError:
@@ -316,7 +309,8 @@ def _options(node: ast.AST) -> dict[str, Value]:
     given = getattr(node, "args", None)
     if not isinstance(given, ast.arguments):
         return {}
-    last = given.args[len(given.args) - len(given.defaults) :]
+    positional = [*given.posonlyargs, *given.args]
+    last = positional[len(positional) - len(given.defaults) :]
     pairs = [*zip(last, given.defaults, strict=True), *zip(given.kwonlyargs, given.kw_defaults, strict=True)]
     return {
         name.arg: UNKNOWN

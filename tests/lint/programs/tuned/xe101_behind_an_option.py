@@ -29,3 +29,9 @@ def step(x, y, soften=False):
     if soften:
         return F.cross_entropy(F.softmax(hidden, 1), y)  # expect: XE101
     return F.cross_entropy(hidden, y)
+
+
+def positional(x, y=None, soften=False, /, *, scale=1):
+    if soften:
+        return scale * F.cross_entropy(F.softmax(nn.Linear(8, 3)(x), 1), y)  # expect: XE101
+    return x
