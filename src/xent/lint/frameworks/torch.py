@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from xent.lint.events import Loss, Revived
 from xent.lint.frameworks import tensors
-from xent.lint.frameworks.losses import call_loss, named
+from xent.lint.frameworks.losses import named
 from xent.lint.frameworks.site import Site, as_tensor
 from xent.lint.machine import Machine
 from xent.lint.values import (
@@ -213,8 +213,10 @@ def _tensor(site: Site) -> Value:
         return Tensor(Kind.ANY, detached=site.link("a new tensor of its numbers is cut off from the graph"))
     if isinstance(given, Object) and given.name == "?by appearance":
         return given
-    if isinstance(given, Const) and isinstance(given.value, int | float) and not isinstance(given.value, bool):
-        return Object(None, "?numbers", (seq([given]),), {}, site.module, site.node)
+    number = constant(given)
+    sized = ast.unparse(site.node.func).endswith("Tensor") if isinstance(site.node, ast.Call) else True
+    if isinstance(number, int | float) and not isinstance(number, bool) and not sized:  # torch.Tensor(6) has 6 entries
+        return Object(None, "?numbers", (seq([Const(number)]),), {}, site.module, site.node)
     if isinstance(given, Seq) and not given.exact and given.items and isinstance(given.items[0], Tensor):
         return given.items[0]
     if isinstance(given, Seq):
@@ -469,11 +471,6 @@ def append(machine: Machine, layer: Object, item: Value, name: str | None = None
     machine.write(children.store, "items", tuple(items))
     if name is not None:
         machine.write(layer.attrs, name, item)
-
-
-def apply_loss(site: Site, maker: Object, loss: Loss, parameters: tuple[str, ...]) -> Value:
-    """Call a loss object with what it was made with."""
-    return call_loss(site, loss, maker, named(parameters, maker.args, maker.kwargs))
 
 
 def criterion(value: Value) -> tuple[Loss, dict[str, Value], Object | None] | None:
