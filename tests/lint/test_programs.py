@@ -6,6 +6,7 @@ and was looked at only after a first measurement: 181 of its 217 marks were foun
 """
 
 import ast
+import gc
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -202,3 +203,14 @@ def test_state_of_one_file_does_not_leak_into_another(tmp_path):
         if "train.py" in f.place.path
     }
     assert first == second == {(8, "XE101")}
+
+
+def test_nothing_of_a_file_is_kept_beyond_a_run(tmp_path):
+    """Trees take fifty times the text: a table that kept some would grow with every file of a large project."""
+    late = (
+        NET.replace("x.softmax(dim=1)", "self.late(x)") + "\n    def build(self):\n        self.late = nn.Softmax(1)\n"
+    )
+    assert [finding.code for finding in lint(tmp_path, net=late, train=TRAIN)] == ["XE101"]
+    gc.collect()
+    kept = [each for each in gc.get_objects() if type(each) in (ast.ClassDef, ast.FunctionDef)]
+    assert [node.name for node in kept if node.name in ("Net", "train", "build")] == []
