@@ -201,13 +201,6 @@ class Objects(Machine):
         self.instances.append(this)
         return this
 
-    def base_library(self, this: Object) -> str:
-        """Return the library's class that an instance of the tree's class stands on, or nothing."""
-        if this.cls is None:
-            return this.name
-        names = [name for name in this.cls.libraries() if name not in ("object", "typing.Generic", "abc.ABC")]
-        return names[0] if names else ""
-
     def bind(self, function: Function, args: Sequence[Value], kwargs: dict[str, Value]) -> Store:
         """Return the names that a call gives to a function's body."""
         given = function.node.args

@@ -15,21 +15,8 @@ from typing import NamedTuple
 _TELLING = (
     *("loss", "crite", "entrop", "nll", "bce", "kl_div", "kldiv", "softm", "sigmoid", "expit", "objective", "exp("),
     *("train(", "fit(", "train_model(", "trainer(", "train_one_epoch(", "run_epoch(", "evaluate(", "train_epoch("),
-    *(
-        "neuralnet",
-        "perplex",
-        "binary_acc",
-        "binaryacc",
-        "== label",
-        "== y",
-        "== target",
-        "== 255",
-        "==255",
-        "_ppl",
-        " ppl",
-        "(ppl",
-    ),
-    *("> 0.5", ">0.5", ">= 0.5", ">=0.5", "> .5", ".gt(0.5"),
+    *("neuralnet", "perplex", "binary_acc", "binaryacc", "== label", "== y", "== target", "== 255", "==255"),
+    *("_ppl", " ppl", "(ppl", "> 0.5", ">0.5", ">= 0.5", ">=0.5", "> .5", ".gt(0.5"),
 )
 
 

@@ -7,7 +7,6 @@ that the arms of an ``if`` can be tried one after the other and joined.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -397,6 +396,3 @@ def _join_tensors(a: Tensor, b: Tensor) -> Value:
         made=a.made if a.made == b.made else None,
         marks=a.marks & b.marks,
     )
-
-
-Handler = Callable[..., Value]
